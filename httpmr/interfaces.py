@@ -1,0 +1,242 @@
+"""Every contract of httpmr, in one file: what users write, and what plug-ins implement.
+
+A mapper and a reducer are what a job does. A source and a sink are where its records come from
+and where its output goes. An ordered store holds everything durable; an intermediate store,
+built on one, holds what goes from map to reduce. Nothing here does anything.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Pair = tuple[Any, Any]
+
+# The limits every store must take and no caller may pass, so that the narrowest can serve.
+KEY_BYTES = 1024
+VALUE_BYTES = 512 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_ENTRIES = 400
+
+
+class Mapper(ABC):
+    """What is done with each record."""
+
+    @abstractmethod
+    def map(self, key: Any, value: Any) -> Iterable[Pair]:
+        """Return or yield (key, value) pairs for one record; none is fine.
+
+        May run more than once for a record, in any process; what it returned counts once. Any
+        iterable of pairs will do: a generator, a list, `zip(...)`, `Counter(...).items()`.
+        """
+
+
+class Reducer:
+    """What is done with each group. Define `combine` too, and it is its own combiner."""
+
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterable[Pair]:
+        """Return or yield (key, value) pairs for one key and the iterator of all its values.
+
+        Values come in input order. They can be walked once, and need not be walked to the end.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method reduce(key, values)")
+
+    combine: Callable[[Any, Iterator[Any]], Any] | None = None
+    """`combine(key, values) -> value`: one value that stands for several neighbouring ones.
+
+    Runs zero or more times over any neighbouring values, its own results among them; how they
+    are grouped must not change what `reduce` makes of them.
+    """
+
+
+class Partitioner(ABC):
+    """Which reducer a key goes to."""
+
+    @abstractmethod
+    def partition(self, key: Any, partitions: int) -> int:
+        """Return 0 <= n < partitions, the same for equal keys in every process, always."""
+
+
+class Source(ABC):
+    """The input: many small records, each with a unique, ordered, unchanging key."""
+
+    @abstractmethod
+    def read(self, after: Any, until: Any) -> Iterator[Pair]:
+        """Yield (key, value) for after < key <= until, ascending, lazily; None = open.
+
+        Keys are of types that `httpmr.codec` can store, never None. Raises InputError.
+        """
+
+    def last(self) -> Any:
+        """Return a fixed bound that is not below the last key there is; None = unbounded.
+
+        It is read once, when the job begins: records that come later are not the job's.
+        """
+        return None
+
+    def split(self, after: Any, until: Any, shards: int) -> Iterator[Any]:
+        """Yield ascending keys, after < key < until, in even steps, finer than `shards`, lazily.
+
+        It is called again with `after` = the last key it gave, so one call need not finish.
+        The default gives none: one shard.
+        """
+        return iter(())
+
+    def fingerprint(self, after: Any, until: Any) -> str | None:
+        """Return what changes if the records in a range change; None = cannot tell."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Slice(NamedTuple):
+    """The identity of one slice's work: a zombie has the same but for the epoch."""
+
+    job: str
+    shard: tuple[int, ...]
+    number: int
+    epoch: int
+
+
+class Sink:
+    """Where the output goes. Implement `write` and `finish`, or `joins` and `join`."""
+
+    guarantee: str = "at least once"
+    """What a sink that does not join promises: "keyed", "staged" or "at least once"."""
+
+    def joins(self, store: "OrderedStore") -> bool:
+        """Asked once: True = only `join` runs (exactly once), False = only `write` does."""
+        return False
+
+    def check(self, store: "OrderedStore") -> None:
+        """Raise OutputError, before a job starts, if the sink cannot take its output."""
+
+    def join(self, pairs: Sequence[Pair], slice: Slice, batch: "Batch") -> None:
+        """Add the output of one slice to the commit that ends it."""
+        raise NotImplementedError(f"{type(self).__name__} does not join the store's commit")
+
+    def write(self, pairs: Sequence[Pair], slice: Slice) -> Any:
+        """Write the output of one slice, before its commit; return a receipt or None.
+
+        Runs again, with another epoch, where a slice is repeated: it must never change what is
+        published. Receipts of committed slices, and no others, come to `finish`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method write(pairs, slice)")
+
+    def finish(self, job: str, receipts: Iterable[Any], budget: Any) -> bool:
+        """Publish what was committed; may be called again. False = go on in the next slice.
+
+        `receipts` come in the order (shard, slice).
+        """
+        return True
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Batch:
+    """What one commit expects, puts and deletes, and what joins it. All of it or nothing.
+
+    Deletes apply before puts. A key that is expected absent must be put.
+    """
+
+    def __init__(self) -> None:
+        self.expected: dict[bytes, bytes | None] = {}
+        self.puts: dict[bytes, bytes] = {}
+        self.deletes: set[bytes] = set()
+        self.calls: list[Callable[[Any], None]] = []
+
+    def expect(self, key: bytes, value: bytes | None) -> None:
+        """Let the commit be a Conflict unless `key` holds `value` (None: is absent)."""
+        self.expected[key] = value
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Store `value` under `key`."""
+        self.puts[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`, if it is there."""
+        self.deletes.add(key)
+
+    def sql(self, call: Callable[[Any], None]) -> None:
+        """Call `call(connection)` inside the transaction of a store that has a `database`.
+
+        It may run again when the batch is retried, and must do nothing outside the connection.
+        """
+        self.calls.append(call)
+
+    @property
+    def entries(self) -> int:
+        """How many keys are put or deleted."""
+        return len(self.puts.keys() | self.deletes)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes are put."""
+        return sum(len(key) + len(value) for key, value in self.puts.items())
+
+
+class OrderedStore(ABC):
+    """A durable ordered map from bytes to bytes, shared by every machine that serves requests.
+
+    Bringing httpmr up in a new environment means implementing these four verbs. Keys are at
+    most 1,024 bytes, values 512 KiB, a batch 8 MiB and 400 entries; more raises OverLimit.
+    """
+
+    database: Any = None
+    """Names the database this store lives in, for sinks that can join; None = no sink can."""
+
+    durable: bool = True
+    """False: what is stored is seen by this process alone and ends with it."""
+
+    @abstractmethod
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return those of `keys` that are there, with their values, as of one moment."""
+
+    @abstractmethod
+    def scan(
+        self, start: bytes, stop: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) for start <= key < stop in byte order, or in reverse.
+
+        Reads in pages and holds no transaction between them: what is written meanwhile may
+        or may not be seen. `limit` bounds the number of entries.
+        """
+
+    @abstractmethod
+    def commit(self, batch: Batch) -> None:
+        """Do all of the batch, durably, or nothing.
+
+        Raises Conflict, Unavailable, StoreFull, OverLimit (nothing happened) or Uncertain (it may
+        have).
+        """
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return the store's clock in seconds: the same for every machine, never cached."""
+
+    def forked(self) -> None:
+        """Drop what must not be shared with a parent process, after a fork."""
+
+    def close(self) -> None:
+        """Let connections go. The store may be used again, and connects anew."""
+
+
+class IntermediateStore(ABC):
+    """What mappers put and reducers get: sorted groups of each partition."""
+
+    @abstractmethod
+    def put(self, batch: Batch, slice: Slice, blocks: Sequence[Any]) -> None:
+        """Add the packed blocks of one slice to the commit that ends it."""
+
+    @abstractmethod
+    def groups(
+        self, job: str, partition: int, level: int, after: Any = None
+    ) -> Iterator[tuple[Any, Iterator[Any]]]:
+        """Yield (key, iterator of values) in key order; a group ends when the next is asked for.
+
+        `after` is the place to go on from, as the last slice left it; None = the beginning.
+        """
+
+
+Progress = Callable[[Mapping[str, Any]], None]

@@ -1,0 +1,156 @@
+"""What is known of a job and of its shards, as frozen records, and what may become of a job.
+
+The records are plain data that go to and from `codec` as dicts. Nothing here reads or writes a
+store; `ledger` alone decides who may change a record.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PHASES = ("split", "map", "merge", "reduce", "publish", "cleanup")
+"""In this order; `merge` only where needed, `merge` and `reduce` only where there is a reducer."""
+
+TRANSITIONS = {
+    # state: {what happens: the state after it}
+    "running": {
+        "the last phase is done": "done",
+        "something an operator can mend": "paused",
+        "something no resume can mend": "failed",
+        "pause": "paused",
+        "cancel": "cancelled",
+    },
+    "paused": {
+        "resume": "running",
+        "skip": "running",  # the record or group the job paused at is put aside
+        "cancel": "cancelled",
+    },
+    # Ended: nothing but `delete` takes a job out of these.
+    "done": {"skip": "done"},  # what was kept for the records put aside is removed
+    "failed": {},
+    "cancelled": {},
+}
+"""The whole life of a job. `delete` is allowed in each state and leaves no state at all."""
+
+ENDED = ("done", "failed", "cancelled")
+
+
+def after(state: str, event: str) -> str | None:
+    """Return the state after `event`, or None where it does not fit.
+
+    >>> after("running", "pause"), after("done", "pause")
+    ('paused', None)
+    """
+    return TRANSITIONS[state].get(event)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What all stored records share: to a dict and back, and the bytes a record was stored as."""
+
+    stored: bytes | None = field(default=None, repr=False, compare=False, kw_only=True)
+
+    def plain(self) -> dict:
+        """Return the fields as a dict of what `codec` can store."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stored"}
+
+    @classmethod
+    def of(cls, plain: dict, stored: bytes | None = None):
+        """Make the record again; fields of a newer minor format are passed over."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in plain.items() if k in known}, stored=stored)
+
+
+@dataclass(frozen=True)
+class Job(Record):
+    """One run of a recipe. Times are Unix seconds by the store's clock."""
+
+    id: str
+    recipe: str
+    params: dict
+    shards: int  # asked for, in the map phase
+    partitions: int  # 0 for a map-only job
+    state: str = "running"
+    phase: str = "split"
+    started: float = 0.0
+    finished: float | None = None
+    error: dict | None = None  # {"message"} and, where known: key traceback phase shard slice kind
+    generation: int = 0  # raised to revoke the job's links
+    bad_records: int = 0  # put aside so far
+    # Of the phases that are over; those of the present one stand in its tasks.
+    records: int = 0
+    slices: int = 0
+    counters: dict = field(default_factory=dict)
+    level: int = 0  # of the runs that reduce reads: how often merge folded them
+    last: Any = None  # the source's last key when the job began
+
+
+@dataclass(frozen=True)
+class Task(Record):
+    """One shard of one phase, and who may do its next slice."""
+
+    job: str
+    phase: str
+    shard: tuple  # of int; (partition,) from merge on
+    fan_out: int = 0  # split: shards to make; map: partitions, 0 when map-only
+    after: Any = None  # map: where the shard's range begins
+    until: Any = None  # and where it ends; split: the source's last key
+    marks: tuple = ()  # map: keys inside the range that are still ahead
+    marked: int = 0  # how many marks there were at first
+    cursor: Any = None  # the last key (or place) that is finished; None = at the start
+    fingerprint: str | None = None
+    level: int = 0
+    slice: int = 0  # number of the next slice
+    epoch: int = 0  # counts the leases: the fence
+    lease: float = 0.0  # until when, by the store's clock; 0 = free
+    takeovers: int = 0  # leases that ran out since the last commit
+    records: int = 0
+    counters: dict = field(default_factory=dict)
+    bad: int = 0
+    done: bool = False
+    notes: dict = field(default_factory=dict)  # what a phase must remember from slice to slice
+
+    @property
+    def began(self) -> bool:
+        """Whether a slice of the shard was committed."""
+        return self.slice > 0
+
+    @property
+    def progress(self) -> float:
+        """How much of the shard is done, 0 to 1, in steps of its marks."""
+        if self.done:
+            return 1.0
+        return 1 - (len(self.marks) + 1) / (self.marked + 1)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A record or group that user code failed on, and how."""
+
+    key: Any
+    message: str
+    traceback: str
+    kind: str = "record"  # or "group"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one slice came to: plain data, from which the ledger builds the commit.
+
+    `why` says in a word or two why the slice stopped; it ends in the log.
+    """
+
+    cursor: Any = None
+    done: bool = False
+    records: int = 0
+    counters: dict = field(default_factory=dict)
+    marks: tuple = ()
+    level: int = 0
+    notes: dict = field(default_factory=dict)
+    blocks: tuple = ()  # for the shuffle
+    pairs: tuple | list = ()  # for the sink
+    deletes: tuple = ()  # store keys that are no longer needed
+    bad: Bad | None = None  # what stopped the slice
+    alone: bool = False  # `bad` was the slice's first: nothing was done before it
+    pause: str | None = None  # what an operator can mend, in one line
+    fail: str | None = None  # what no resume can
+    why: str = ""

@@ -1,0 +1,57 @@
+"""The packaging metadata of httpmr; the tools' settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+POSTGRES = ["psycopg[binary]>=3.2"]
+MYSQL = ["PyMySQL>=1.1"]
+CLI = ["waitress>=3.0", "rich>=13.9"]
+TEST = [
+    "pytest>=8.3",
+    "WebTest>=3.0",
+    "hypothesis>=6.100",
+    "flask>=3.0",
+    "django>=5.0",
+    "starlette>=0.40",
+    "a2wsgi>=1.10",
+    # The stories kill and restart the server that most deployments use.
+    "gunicorn>=23.0",
+]
+
+setup(
+    name="httpmr",
+    version="0.1.0",
+    description="MapReduce for people who have a web application and nothing else",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["httpmr", "httpmr.*"]),
+    package_data={"httpmr.web": ["templates/*.html", "static/*"]},
+    install_requires=[
+        "WebOb>=1.8.8",
+        "SQLAlchemy>=2.1",
+        "msgpack>=1.1",
+        "Jinja2>=3.1.4",
+        "backports.zstd>=1.0; python_version < '3.14'",
+        # WebOb 1.8 imports cgi, which Python 3.13 no longer has.
+        "legacy-cgi>=2.6; python_version >= '3.13'",
+    ],
+    extras_require={
+        "cli": CLI,
+        "postgres": POSTGRES,
+        "mysql": MYSQL,
+        "test": [*CLI, *POSTGRES, *MYSQL, *TEST],
+    },
+    entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
+    classifiers=[
+        "Environment :: Web Environment",
+        "Intended Audience :: Developers",
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Internet :: WWW/HTTP :: WSGI :: Application",
+        "Topic :: System :: Distributed Computing",
+    ],
+)
