@@ -1,0 +1,53 @@
+"""What the database drivers' errors mean: busy, full, away, or somebody's mistake.
+
+Each driver has numbers of its own, and files them under exception classes that say little: a
+deadlock and a missing column are both an OperationalError. So only what is known to be the
+database's own trouble is called so; everything else is a mistake in what it was asked.
+"""
+
+# By SQLite's primary result code: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+SQLITE = {5: "busy", 6: "busy", 8: "away", 10: "away", 13: "full", 14: "away"}
+
+# By the number of the server's or the client's error.
+MYSQL = {
+    **dict.fromkeys((1020, 1205, 1213), "busy"),  # read again, lock wait timeout, deadlock
+    **dict.fromkeys((1021, 1114), "full"),
+    # Too many connections, no right to connect, no such database, shutting down, read-only, ended.
+    **dict.fromkeys((1040, 1203, 1044, 1045, 1049, 1053, 1290, 1792, 1836, 1317, 1969), "away"),
+    # The connection cannot be made, or was lost.
+    **dict.fromkeys((0, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031), "away"),
+}
+MYSQL_ERRNO = (3, 1026, 1030)  # these only quote the operating system's number
+ENOSPC = "28"
+
+# By SQLSTATE, the longest prefix that is known.
+POSTGRESQL = {
+    **dict.fromkeys(("40001", "40P01", "55P03"), "busy"),  # serialization, deadlock, lock timeout
+    "53100": "full",
+    # The connection, the password, the database; memory and connections; read-only; a statement
+    # or a transaction ended from outside; shutting down; input and output.
+    **dict.fromkeys(("08", "28", "3D", "53", "25006", "25P03", "40003"), "away"),
+    **dict.fromkeys(("57014", "57P", "58"), "away"),
+}
+
+
+def trouble(cause: BaseException) -> str | None:
+    """Say of a driver's exception "busy", "full" or "away"; None where the database is well.
+
+    "busy": the transaction was ended for another's sake, and may well succeed at once. "full":
+    there is no room. "away": it cannot be reached or used, now.
+    """
+    if hasattr(cause, "sqlite_errorcode"):
+        return SQLITE.get(cause.sqlite_errorcode & 0xFF)
+    package = type(cause).__module__.partition(".")[0]
+    if package == "pymysql" and cause.args:
+        number, *text = cause.args
+        if number in MYSQL_ERRNO and ENOSPC in str(text):
+            return "full"
+        return MYSQL.get(number)
+    if package == "psycopg":
+        state = getattr(cause, "sqlstate", None)
+        if state is None:  # the server did not answer: its client tells
+            return "away" if type(cause).__name__ == "OperationalError" else None
+        return POSTGRESQL.get(state) or POSTGRESQL.get(state[:3]) or POSTGRESQL.get(state[:2])
+    return None
