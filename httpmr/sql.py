@@ -5,6 +5,7 @@
     writing(engine)          the same as one transaction, committed when the block ends
     table(engine, name, E)   a table as the database describes it; raises E if there is none
     identity(url)            which database it is, without the password
+    close(engine)            lets its idle connections go; the next use connects anew
     translated()             the database's errors as httpmr's own
 
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
@@ -101,7 +102,8 @@ def writing(engine: Engine):
     with translated(), engine.connect() as connection:
         connection = connection.execution_options(httpmr_writes=True)
         transaction = connection.begin()
-        if engine.dialect.name == "sqlite" and not _driver(connection).in_transaction:
+        driver = connection.connection.dbapi_connection
+        if engine.dialect.name == "sqlite" and not driver.in_transaction:
             # An engine that is not ours. A deferred transaction that comes to write is refused
             # at once where another was quicker, whatever the time limit says.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -155,6 +157,12 @@ def _no_table(engine: Engine, schema: str | None, name: str) -> str:
     near = difflib.get_close_matches(name, names, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "create it, or name another"
     return f"no table {name!r} in {identity(engine)}: {hint}"
+
+
+def close(engine: Engine) -> None:
+    """Let the idle connections go. The engine may be used again, and connects anew."""
+    engine.dispose()
+    _readers[engine].dispose()
 
 
 # Engines
@@ -253,18 +261,13 @@ def _set_postgresql(connection, _record):
     connection.autocommit = before
 
 
-def _driver(connection):
-    return connection.connection.dbapi_connection
-
-
 # A connection must not be used on both sides of a fork, and SQLite's must not even be carried
 # over: the idle ones are closed before, and what was in use is forgotten by the child.
 
 
 def _before_fork():
     for made in list(_engines.values()):
-        made.dispose()
-        _readers[made].dispose()
+        close(made)
 
 
 def _after_fork():

@@ -1,0 +1,93 @@
+"""The databases. A server that is missing is a skip at a desk and a failure where CI is set.
+
+    database_url    an empty, private database, on each kind of server in turn
+    sqlite_url      an empty SQLite file, where the kind of database does not matter
+
+HTTPMR_TEST_POSTGRES and HTTPMR_TEST_MARIADB are the URLs of servers on which the tests may
+create what they need. Which databases were tested is said at the end of the run.
+"""
+
+import os
+import uuid
+
+import pytest
+import sqlalchemy
+from sqlalchemy.engine import make_url
+
+from httpmr import sql
+
+SERVERS = {
+    "postgresql": os.environ.get(
+        "HTTPMR_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+    ),
+    "mariadb": os.environ.get("HTTPMR_TEST_MARIADB", "mysql+pymysql://root@127.0.0.1:3306/test"),
+}
+
+_tested = pytest.StashKey[dict]()
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig):
+    """What makes and drops databases: {kind: engine, or the reason why there is none}."""
+    found = pytestconfig.stash[_tested] = {}
+    engines = {}
+    for kind, url in SERVERS.items():
+        engine = sqlalchemy.create_engine(
+            url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+        )
+        try:
+            with engine.connect() as connection:
+                version = connection.dialect.server_version_info
+            found[kind] = ".".join(str(part) for part in version)
+            engines[kind] = engine
+        except (sqlalchemy.exc.DBAPIError, ImportError) as error:
+            found[kind] = None
+            engines[kind] = str(error).splitlines()[0]
+    yield engines
+    for engine in engines.values():
+        if not isinstance(engine, str):
+            engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request):
+    """The URL of an empty, private database, dropped after the test."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    server = request.getfixturevalue("servers")[request.param]
+    if isinstance(server, str):
+        absent = pytest.fail if os.environ.get("CI") else pytest.skip
+        absent(f"no {request.param} at {make_url(SERVERS[request.param])!r}: {server}")
+    name = f"httpmr_test_{uuid.uuid4().hex}"
+    # In PostgreSQL a schema does as well, and is made fifty times as fast.
+    kind = "SCHEMA" if request.param == "postgresql" else "DATABASE"
+    cascade = "CASCADE" if request.param == "postgresql" else ""
+    if request.param == "postgresql":
+        url = server.url.update_query_dict({"options": f"-csearch_path={name}"})
+    else:
+        url = server.url.set(database=name)
+    _run(server, f"CREATE {kind} {name}")
+    yield url.render_as_string(hide_password=False)
+    sql.close(sql.engine(url))
+    _run(server, f"DROP {kind} {name} {cascade}")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    """The URL of a SQLite file that is not there yet."""
+    url = f"sqlite:///{tmp_path}/httpmr.db"
+    yield url
+    sql.close(sql.engine(url))
+
+
+def _run(server, statement):
+    with server.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    found = config.stash.get(_tested, None)
+    if found is not None:
+        said = [f"{kind} {version or '(no server)'}" for kind, version in found.items()]
+        terminalreporter.write_line("databases: sqlite, " + ", ".join(said))
