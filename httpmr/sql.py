@@ -39,7 +39,8 @@ IDLE = 60
 """Seconds until a transaction of a process that is stopped or gone is ended for it."""
 
 _engines: dict[str, Engine] = {}
-_readers: "weakref.WeakKeyDictionary[Engine, Engine]" = weakref.WeakKeyDictionary()
+_readers: dict[Engine, Engine] = {}
+_given: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 _tables: "weakref.WeakKeyDictionary[Engine, dict]" = weakref.WeakKeyDictionary()
 
 
@@ -50,7 +51,7 @@ def engine(database: str | URL | Engine) -> Engine:
     """
     if isinstance(database, Engine):
         if database not in _readers:
-            _readers[database] = _reader_of(database)
+            _given.add(database)
         return database
     url = _url(database)
     name = url.render_as_string(hide_password=False)
@@ -89,7 +90,7 @@ def reading(engine: Engine):
 
     On SQLite the whole block is one snapshot. Do not keep it while user code runs.
     """
-    with translated(), _readers[engine].connect() as connection:
+    with translated(), _reader(engine).connect() as connection:
         yield connection
 
 
@@ -100,7 +101,7 @@ def writing(engine: Engine):
     Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
     """
     with translated(), engine.connect() as connection:
-        connection = connection.execution_options(httpmr_writes=True)
+        connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         transaction = connection.begin()
         driver = connection.connection.dbapi_connection
         if engine.dialect.name == "sqlite" and not driver.in_transaction:
@@ -162,7 +163,7 @@ def _no_table(engine: Engine, schema: str | None, name: str) -> str:
 def close(engine: Engine) -> None:
     """Let the idle connections go. The engine may be used again, and connects anew."""
     engine.dispose()
-    _readers[engine].dispose()
+    _reader(engine).dispose()
 
 
 # Engines
@@ -229,11 +230,10 @@ def _made(url: URL, reader: bool = False) -> Engine:
     return made
 
 
-def _reader_of(engine: Engine) -> Engine:
-    """Return what to read with for an Engine that is not ours."""
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")  # costs no round trip there
-    return engine
+def _reader(engine: Engine) -> Engine:
+    if engine in _readers or engine.dialect.name != "postgresql":
+        return _readers.get(engine, engine)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")  # costs no round trip there
 
 
 _MYSQL = (
@@ -249,8 +249,9 @@ def _set_sqlite(connection, _record):
 
 
 def _begin_sqlite(connection):
-    writes = connection.get_execution_options().get("httpmr_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+    if begin:
+        connection.exec_driver_sql(begin)
 
 
 def _set_postgresql(connection, _record):
@@ -270,14 +271,14 @@ def _before_fork():
         close(made)
 
 
-def _after_fork():
-    for made, reader in list(_readers.items()):
+def forked() -> None:
+    """Forget, in a child process, the connections that are its parent's."""
+    for made in [*_readers, *_readers.values(), *_given]:
         made.dispose(close=False)
-        reader.dispose(close=False)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=forked)
 atexit.register(_before_fork)
 
 
