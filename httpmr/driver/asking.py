@@ -1,0 +1,217 @@
+"""Ask a server until it answers: one connection, tried again with backoff and chance.
+
+Whatever is asked here may be asked twice: an answer that was lost is simply asked for anew, and
+the server's protocol makes that harmless.
+"""
+
+import contextlib
+import email.utils
+import http.client
+import json
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ..errors import DriverError, Unreachable
+from .links import parse
+
+CONNECT = 10.0  # seconds to connect in, and to try for where nobody has answered yet
+LONGEST_PAUSE = 15.0  # between two tries, unless the server asks for more
+LONGEST_RETRY_AFTER = 60.0
+LARGEST_ANSWER = 1 << 20
+
+_CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+_TRY_AGAIN = (408, 425, 429)  # and every 5xx
+_REASONS = {
+    401: "a login is asked for; a job's link needs none, so let requests to httpmr pass it",
+    404: "no such job, or a wrong or revoked link",
+}
+
+
+class Over(Exception):
+    """The drive has ended: an asker's own way out."""
+
+
+class Away(Exception):
+    """The server, or what stands before it, says to try again, after so many seconds."""
+
+    def __init__(self, why, after=0.0):
+        super().__init__(why)
+        self.after = after
+
+
+@dataclass
+class Contact:
+    """What all askers of one drive share: how they wait, and whether anybody answers them."""
+
+    patience: float
+    timeout: float
+    over: Any  # over() -> whether to give up
+    tell: Any  # tell(dict): news for whoever watches
+    sleep: Any
+    clock: Any
+    rng: Any
+    answered: bool = False
+    failing: float | None = None  # since when every answer was a failure
+
+    def good(self):
+        """An answer came."""
+        self.answered = True
+        self.failing = None
+
+    def bad(self, link, error):
+        """None came: raise Unreachable when patience is at its end."""
+        now = self.clock()
+        if self.failing is None:
+            self.failing = now
+        patience = self.patience if self.answered else min(self.patience, CONNECT)
+        if now - self.failing >= patience:
+            raise Unreachable(
+                f"{link.site} does not answer ({_why(error)}); "
+                "nothing is lost: drive it again when the server is back"
+            ) from error
+        self.tell({"trouble": _why(error)})
+
+    def pause(self, tries, first, longest, least=0.0):
+        """Wait longer with each of `tries`; half of it is chance, so that lanes do not march."""
+        seconds = min(longest, first * 2 ** min(tries, 16)) * self.rng.uniform(0.5, 1.0)
+        self.sleep(max(seconds, least))
+
+
+class Asker:
+    """One connection, kept alive, to where a Link leads."""
+
+    def __init__(self, link, contact):
+        self.link = link
+        self.contact = contact
+        self.connection = None
+
+    def find(self):
+        """Return the status of the link's job; a start link is asked for its job first."""
+        while self.link.starts:
+            self.ask("GET", "")
+        return self.ask("GET", "status")[1]
+
+    def ask(self, method, tail):
+        """Return (status code, JSON object) of the job's `tail`, however many tries it takes.
+
+        Raises DriverError for a refusal that no further try can mend. Redirects change `link`;
+        that is all that comes of asking a start link.
+        """
+        tries = hops = 0
+        while not self.contact.over():
+            try:
+                code, headers, body = self.once(method, tail)
+                if code >= 500 or code in _TRY_AGAIN:
+                    raise Away(_words(code, body), _retry_after(headers))
+            except ssl.SSLCertVerificationError as error:
+                raise DriverError(f"{self.link.site}: {error.verify_message}") from None
+            except (OSError, http.client.HTTPException, UnicodeError, Away) as error:
+                self.contact.bad(self.link, error)
+                self.contact.pause(tries, 0.25, LONGEST_PAUSE, getattr(error, "after", 0.0))
+                tries += 1
+                continue
+            if code in (301, 302, 303, 307, 308) and hops < 10:
+                hops += 1
+                started = self.link.starts
+                self.move(headers.get("Location") or "nowhere", tail)
+                if started and not self.link.starts:
+                    return code, {}
+                continue
+            said = self.understood(code, body)
+            self.contact.good()
+            return code, said
+        raise Over
+
+    def once(self, method, tail):
+        """Send one request; return (status code, headers, body)."""
+        fresh = self.connection is None
+        try:
+            if fresh:
+                self.connect()
+            headers = {"Accept": "application/json", "User-Agent": "httpmr-drive"}
+            self.connection.request(method, f"{self.link.path}/{tail}", headers=headers)
+            response = self.connection.getresponse()
+            body = response.read(LARGEST_ANSWER)
+            if response.will_close or not response.isclosed():
+                self.close()
+            return response.status, response.headers, body
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if fresh or isinstance(error, TimeoutError):
+                raise
+            # The server closed a connection that had lain idle: no failure yet.
+            return self.once(method, tail)
+
+    def connect(self):
+        """Connect, soon or not at all; only then there may be long waits."""
+        timeout = self.contact.timeout
+        kind = _CONNECTIONS[self.link.scheme]
+        self.connection = kind(self.link.host, self.link.port, timeout=min(CONNECT, timeout))
+        self.connection.connect()
+        self.connection.sock.settimeout(timeout)
+
+    def move(self, location, tail):
+        """Follow a redirect if it leads to the same thing elsewhere, or to the job started."""
+        target = urljoin(self.link.url(tail), location)
+        if not urlsplit(target).path.endswith(f"/{tail}" if tail else ("/", "/drive")):
+            raise DriverError(
+                f"{self.link.site} redirects to {location}: is a login in the way of the link?"
+            )
+        self.close()
+        self.link = parse(target)
+
+    def understood(self, code, body):
+        """Return the JSON object answered; raise DriverError for a refusal or another's page."""
+        said = _object(body)
+        if "state" in said and code in (200, 202, 409):
+            return said
+        if code >= 400:
+            reason = said.get("error") or _REASONS.get(code) or _words(code, body)
+            raise DriverError(f"{self.link.site}: {reason}", code=code)
+        raise DriverError(f"{self.link.site} answers, but not as httpmr does", code=code)
+
+    def close(self):
+        """Let the connection go; the next request makes a new one."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def _object(body):
+    """Return the JSON object in `body`; an empty one if there is none."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _words(code, body):
+    """Return a status code in words, with the reason given, if there is one."""
+    words = f"{code} {http.client.responses.get(code, '')}".strip()
+    reason = _object(body).get("error")
+    return f"{words}: {reason}" if reason else words
+
+
+def _why(error):
+    """Return the reason of a failure, short."""
+    if isinstance(error, TimeoutError):
+        return "it timed out"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _retry_after(headers):
+    """Return the seconds that a Retry-After header asks for: a number, or a date."""
+    asked = headers.get("Retry-After", "")
+    seconds = 0.0
+    if asked.isdigit():
+        seconds = float(asked)
+    elif asked:
+        with contextlib.suppress(ValueError):
+            seconds = email.utils.parsedate_to_datetime(asked).timestamp() - time.time()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

@@ -1,0 +1,126 @@
+"""The drive: threads that post `J/step` until the job ends, and one that listens to them.
+
+A lane is a thread with a connection of its own. Lanes share nothing but the news they send to
+the caller's thread, which alone decides. They are daemons: whoever interrupts the drive waits for
+none of them, and what they were at is done again by whoever drives the job next.
+"""
+
+import contextlib
+import queue
+import random
+import threading
+import time
+
+from ..errors import DriverError
+from .asking import Asker, Contact, Over
+from .links import parse
+
+LOOK = 1.0  # seconds between two looks at the whole status
+POLL = 0.1  # and between two looks at `stop`
+
+
+def drive(
+    url,
+    lanes=1,
+    *,
+    progress=None,
+    stop=None,
+    timeout=120.0,
+    patience=60.0,
+    sleep=None,
+    clock=time.monotonic,
+    rng=random,
+):
+    """Carry a job to its end; return its last status, as `J/status` gives it.
+
+    `url` is any link of the job (`J/`, `J/drive`, `J/chain`, `J/status`, ...), or a start link.
+    A job that is paused, failed or cancelled ends the drive too: see `status["state"]`.
+
+    `progress(status)` is called now and then, in this thread; `status["trouble"]` says in one
+    line why the server does not answer, or is None. `stop`, a threading.Event, ends the drive
+    early, with what is known by then. A request may take `timeout` seconds. Raises Unreachable
+    after `patience` seconds without any answer (10 at most before the first), and DriverError for
+    what no further try can mend. `sleep`, `clock` and `rng` are for tests.
+    """
+    ended = threading.Event()
+    news = queue.SimpleQueue()
+    known = {"state": "running"}
+
+    def learn(new):
+        known.update({"trouble": None} | new)
+        if progress is not None:
+            progress(dict(known))
+
+    def over():
+        return ended.is_set() or (stop is not None and stop.is_set())
+
+    contact = Contact(patience, timeout, over, learn, sleep or ended.wait, clock, rng)
+    try:
+        with contextlib.closing(Asker(parse(url), contact)) as first:
+            learn(first.find())
+        contact.tell = news.put
+        for _ in range(max(1, lanes) if known["state"] == "running" else 0):
+            lane = (first.link, contact, news)
+            threading.Thread(target=_lane, args=lane, daemon=True).start()
+        while known["state"] == "running" and not over():
+            with contextlib.suppress(queue.Empty):
+                new = news.get(timeout=POLL)
+                if isinstance(new, BaseException):
+                    raise new
+                learn(new)
+    except Over:
+        pass
+    finally:
+        ended.set()
+    return {name: value for name, value in known.items() if name != "trouble"}
+
+
+def status(url, *, timeout=30.0, patience=5.0):
+    """Return the status of the job that `url` is a link of. Raises as `drive` does."""
+    link = parse(url)
+    if link.starts:
+        raise DriverError("a start link names no job yet: drive it, or give a job's link")
+    never = threading.Event()
+    contact = Contact(
+        patience, timeout, never.is_set, lambda _: None, never.wait, time.monotonic, random
+    )
+    with contextlib.closing(Asker(link, contact)) as asker:
+        return asker.find()
+
+
+def _lane(link, contact, news):
+    """Do slices until the drive is over; send what is learned, or the error that ends it."""
+    try:
+        with contextlib.closing(Asker(link, contact)) as asker:
+            _follow(asker, contact)
+    except Over:
+        pass
+    except BaseException as error:
+        news.put(error)
+
+
+def _follow(asker, contact):
+    idle = 0
+    look = contact.clock() + LOOK
+    while True:
+        code, said = asker.ask("POST", "step")
+        if code == 202:
+            idle = 0 if said.get("did") == "slice" else idle + 1
+            contact.tell({name: said[name] for name in ("phase", "progress") if name in said})
+            if contact.clock() >= look:
+                contact.tell(asker.find())
+                look = contact.clock() + LOOK
+        else:
+            # If someone resumed it meanwhile, this says so, and the drive goes on.
+            idle += 1
+            contact.tell(_last(asker, said))
+        if idle:
+            contact.pause(idle, 0.1, 2.0)
+
+
+def _last(asker, said):
+    """Return the status of a job that ended; `said` of it, if it is deleted already."""
+    try:
+        return asker.find()
+    except DriverError:
+        return {"state": said["state"]}
