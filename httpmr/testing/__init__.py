@@ -1,0 +1,14 @@
+"""The shipped conformance suites: a new backend's whole test file is about five lines.
+
+Each suite is a class of pytest tests. Subclass it, say how one is opened, and name what yours
+cannot do; the docstring of each shows how. Needs pytest (`pip install "httpmr[test]"`).
+"""
+
+import pytest
+
+for _name in ("stores", "store_reads", "store_commits", "store_rivals", "sources", "sinks"):
+    pytest.register_assert_rewrite(f"{__name__}.{_name}")
+
+from httpmr.testing.stores import OrderedStoreSuite  # noqa: E402
+
+__all__ = ["OrderedStoreSuite"]
