@@ -223,20 +223,21 @@ class OrderedStore(ABC):
 
 
 class IntermediateStore(ABC):
-    """What mappers put and reducers get: sorted groups of each partition."""
+    """What mappers put and reducers get: the sorted groups of each partition, in runs of blocks.
+
+    `level` says how often the merge phase has folded the runs; 0 = as the mappers put them.
+    """
 
     @abstractmethod
-    def put(self, batch: Batch, slice: Slice, blocks: Sequence[Any]) -> None:
-        """Add the packed blocks of one slice to the commit that ends it."""
+    def put(self, batch: Batch, job: str, blocks: Iterable[Any]) -> None:
+        """Add one slice's packed blocks to the commit that ends it."""
 
     @abstractmethod
     def groups(
         self, job: str, partition: int, level: int, after: Any = None
-    ) -> Iterator[tuple[Any, Iterator[Any]]]:
-        """Yield (key, iterator of values) in key order; a group ends when the next is asked for.
+    ) -> Iterator[tuple[Any, Iterable[Any]]]:
+        """Yield (key, values) in key order, values in the order (shard, slice, emission).
 
-        `after` is the place to go on from, as the last slice left it; None = the beginning.
+        `after` = (key, n): begin at `key` without its first n values, or, where n is None, after
+        `key`. The values of a group can be walked until the next group is asked for.
         """
-
-
-Progress = Callable[[Mapping[str, Any]], None]

@@ -80,7 +80,6 @@ class Job(Record):
     records: int = 0
     slices: int = 0
     counters: dict = field(default_factory=dict)
-    level: int = 0  # of the runs that reduce reads: how often merge folded them
     last: Any = None  # the source's last key when the job began
 
 
@@ -96,9 +95,10 @@ class Task(Record):
     until: Any = None  # and where it ends; split: the source's last key
     marks: tuple = ()  # map: keys inside the range that are still ahead
     marked: int = 0  # how many marks there were at first
+    progress: float = 0.0  # of the shard, 0 to 1
     cursor: Any = None  # the last key (or place) that is finished; None = at the start
     fingerprint: str | None = None
-    level: int = 0
+    level: int = 0  # merge, reduce: how often the runs read were folded
     slice: int = 0  # number of the next slice
     epoch: int = 0  # counts the leases: the fence
     lease: float = 0.0  # until when, by the store's clock; 0 = free
@@ -108,18 +108,6 @@ class Task(Record):
     bad: int = 0
     done: bool = False
     notes: dict = field(default_factory=dict)  # what a phase must remember from slice to slice
-
-    @property
-    def began(self) -> bool:
-        """Whether a slice of the shard was committed."""
-        return self.slice > 0
-
-    @property
-    def progress(self) -> float:
-        """How much of the shard is done, 0 to 1, in steps of its marks."""
-        if self.done:
-            return 1.0
-        return 1 - (len(self.marks) + 1) / (self.marked + 1)
 
 
 @dataclass(frozen=True)
@@ -136,7 +124,10 @@ class Bad:
 class Outcome:
     """What one slice came to: plain data, from which the ledger builds the commit.
 
-    `why` says in a word or two why the slice stopped; it ends in the log.
+    All of it is as of the last record that went well. `bad` is the one that stopped the slice,
+    `past` what becomes of the task's cursor and notes if it is put aside; that may be done only
+    where it was the slice's first (`alone`), so that it is a slice of its own. `why` says in a
+    word or two why the slice stopped; it ends in the log.
     """
 
     cursor: Any = None
@@ -144,13 +135,15 @@ class Outcome:
     records: int = 0
     counters: dict = field(default_factory=dict)
     marks: tuple = ()
+    progress: float = 0.0
     level: int = 0
     notes: dict = field(default_factory=dict)
-    blocks: tuple = ()  # for the shuffle
+    blocks: tuple | list = ()  # for the shuffle
     pairs: tuple | list = ()  # for the sink
-    deletes: tuple = ()  # store keys that are no longer needed
-    bad: Bad | None = None  # what stopped the slice
-    alone: bool = False  # `bad` was the slice's first: nothing was done before it
+    deletes: tuple | list = ()  # store keys that are no longer needed
+    bad: Bad | None = None
+    alone: bool = False
+    past: dict = field(default_factory=dict)
     pause: str | None = None  # what an operator can mend, in one line
     fail: str | None = None  # what no resume can
     why: str = ""

@@ -1,0 +1,151 @@
+"""Whose fault an error is, and how it is told: user code, the surroundings, or the input.
+
+Errors of the network, the database or the disk are never a record's fault: the slice is tried
+again. All else that user code raises is put down to the record or group it was given.
+"""
+
+import errno
+import os
+import traceback
+from pathlib import Path
+
+from httpmr.errors import NotPairs, StoreError, Unavailable
+from httpmr.state import Bad, Outcome, Task
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+_SURROUNDINGS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+}
+REFUSED = frozenset({type(None), str, bytes, tuple, dict})
+"""Types that are iterable, or nothing at all, but never an iterable of pairs that was meant."""
+
+
+class GroupFailed(Exception):
+    """A combiner raised; carries the Bad group. Never leaves the engine."""
+
+    def __init__(self, bad):
+        super().__init__(bad.message)
+        self.bad = bad
+
+
+def surroundings(error: BaseException) -> bool:
+    """Tell whether an error in user code is the network's, the database's or the disk's.
+
+    Database drivers share no base class but, by PEP 249, the name OperationalError.
+    """
+    if isinstance(error, (ConnectionError, TimeoutError, StoreError)):
+        return True
+    if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+        return True
+    return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+
+
+def told(error: BaseException) -> str:
+    """Return an error as one line: its type, its message, and the user's line that raised it."""
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _theirs(f)]
+    if frames:
+        text += f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
+    return text
+
+
+def bad(key, error: BaseException, kind: str = "record") -> Bad:
+    """Return the Bad record or group that an error comes to, its traceback without our frames."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _theirs(f)]
+    head = ["Traceback (most recent call last):\n"] if frames else []
+    body = traceback.format_list(frames) + traceback.format_exception_only(error)
+    return Bad(key=key, message=told(error), traceback="".join(head + body), kind=kind)
+
+
+def _theirs(frame):
+    return not frame.filename.startswith(_PACKAGE)
+
+
+def not_pairs(function, given) -> NotPairs:
+    """Return the error that teaches what `function` should have given instead of `given`."""
+    owner = type(getattr(function, "__self__", None)).__name__
+    name = getattr(function, "__qualname__", None) or f"{owner}.{type(function).__name__}"
+    code = getattr(function, "__code__", None)
+    where = f" ({os.path.basename(code.co_filename)}, line {code.co_firstlineno})" if code else ""
+    return NotPairs(
+        f"{name}{where} gave {_shown(given)}; yield (key, value) pairs, or return a list"
+    )
+
+
+def _shown(given):
+    if given is None:
+        return "None"
+    if isinstance(given, (list, dict, set, frozenset)):
+        return f"a {type(given).__name__} of {len(given)}: {given!r:.60}"
+    if type(given) is tuple and len(given) == 2:
+        return f"a lone pair {given!r:.60}"
+    return f"the {type(given).__name__} {given!r:.60}"
+
+
+def checked(pairs: list, function) -> None:
+    """Raise NotPairs unless each of `pairs` is a tuple or list of two."""
+    if not set(map(type, pairs)) <= {tuple, list} or not set(map(len, pairs)) <= {2}:
+        wrong = next(p for p in pairs if type(p) not in (tuple, list) or len(p) != 2)
+        raise not_pairs(function, wrong)
+
+
+def refused(task: Task, outcome: Outcome, key, error: Exception, kind: str) -> Outcome:
+    """Return what to commit instead of an outcome that could not be packed or written.
+
+    One record alone is to blame. Of several, the slice is done again with half as many, until
+    it is one; `notes["most"]` remembers how many, and grows back as slices succeed.
+    """
+    if outcome.records == 1:
+        past = {"cursor": outcome.cursor, "marks": outcome.marks}
+        return _stay(task, bad=bad(key, error, kind), alone=True, past=past, why="refused")
+    most = max(1, outcome.records // 2)
+    return _stay(task, notes={**task.notes, "most": most}, why="refused")
+
+
+def _stay(task, **fields):
+    """An Outcome that leaves the task where it is."""
+    still = {name: getattr(task, name) for name in ("cursor", "marks", "progress", "level")}
+    return Outcome(**{**still, "notes": task.notes, **fields})
+
+
+def stuck(task: Task, group: Bad) -> Outcome:
+    """Return the Outcome of a slice whose combiner failed on a group: nothing but the pause.
+
+    Put aside (`skip`), the group is left uncombined in this shard, so that it reaches `reduce`
+    whole, and nothing of it is lost.
+    """
+    keys = [*task.notes.get("uncombined", ()), group.key]
+    return _stay(task, bad=group, past={"notes": {**task.notes, "uncombined": keys}}, why="combine")
+
+
+def away(error: Exception) -> Unavailable:
+    """Return the error that asks for another try, for one that user code had."""
+    if isinstance(error, StoreError):
+        return error
+    return Unavailable(f"the job's own code met an error of its surroundings: {told(error)}")
+
+
+def why(budget, done: bool) -> str:
+    """Say why a slice stopped."""
+    return "end" if done else budget.why or "size"
+
+
+def regrown(notes: dict) -> dict:
+    """Return a task's notes after a slice that succeeded: `most` four times as many, or gone."""
+    most = notes.get("most")
+    if most is None:
+        return notes
+    rest = {name: value for name, value in notes.items() if name != "most"}
+    return {**rest, "most": most * 4} if most < 10_000 else rest
+
+
+def paused(task: Task, message: str) -> Outcome:
+    """Return the Outcome of a slice that could do nothing, for a reason an operator can mend."""
+    return _stay(task, pause=message, why="paused")
+
+
+def failed(task: Task, message: str) -> Outcome:
+    """Return the Outcome of a slice that no resume can mend."""
+    return _stay(task, fail=message, why="failed")

@@ -1,0 +1,107 @@
+"""The merge phase: where a partition has too many runs, neighbouring ones are folded into one.
+
+A fold takes FAN_IN neighbouring runs of a level and writes one run, under the first one's id,
+to the next level; levels go on until few enough are left. The inputs stay until cleanup, so
+that records put aside can be mapped later into the places reserved for them.
+"""
+
+from httpmr.engine import blame
+from httpmr.engine.gather import ENOUGH, Folded, combined, uncombined
+from httpmr.shuffle import FAN_IN, Placed, Runs, cut
+from httpmr.state import Outcome
+
+
+def fold_runs(recipe, task, store, budget):
+    """Fold runs of one partition until the budget says stop; done when FAN_IN are left."""
+    fold = _Fold(recipe, task, store, budget)
+    try:
+        while fold.more():
+            fold.run()
+        return fold.outcome()
+    except blame.GroupFailed as error:
+        return blame.stuck(task, error.bad)
+
+
+class _Fold:
+    def __init__(self, recipe, task, store, budget):
+        self.recipe, self.task, self.budget = recipe, task, budget
+        self.runs = Runs(store)
+        self.partition = task.shard[0]
+        self.level = task.level
+        self.cursor = task.cursor  # (key, values of it that are done, or None for all)
+        self.since = task.notes.get("since")  # the first run of the present fold
+        self.n = task.notes.get("n", 0)  # the next block of its output
+        self.plain = uncombined(task)
+        self.blocks = []
+        self.bytes = 0
+        self.why = ""
+        self.done = False
+
+    def more(self):
+        return not self.why and not self.done
+
+    def run(self):
+        """Do one fold, or as much of it as the budget allows."""
+        at = (self.task.job, self.partition, self.level)
+        entries, following = self.runs.fold(*at, self.since, FAN_IN)
+        if self.since is None and following is None:
+            self.done = True
+            return
+        out = Folded()
+        for key, values in self.runs.merged(self.task.job, entries, self.cursor):
+            self._group(out, key, values)
+            if not self.budget.more():
+                self.why = self.budget.why
+            elif out.full or self.bytes + out.scale.bytes > ENOUGH:
+                self.why = "size"
+            if self.why:
+                break
+        run = entries[0].run
+        for block in cut(out.columns):
+            self.blocks.append(Placed(self.partition, self.level + 1, *run, self.n, block))
+            self.n += 1
+        self.bytes += out.scale.bytes
+        if self.why:
+            self.since = run
+            return
+        self.cursor, self.n, self.since = None, 0, following
+        if following is None:
+            # The next level is whole only when this slice is committed.
+            self.level += 1
+            self.why = "level"
+        elif self.bytes > ENOUGH // 2:
+            self.why = "size"
+
+    def _group(self, out, key, values):
+        """Take a group over, combined where that can be done; a large one in parts."""
+        if self.recipe.combine:
+            values = combined(self.recipe.combine, key, values, self.plain)
+        begun = self.cursor[1] if self.cursor and self.cursor[1] and out.empty else 0
+        part = []
+        for value in values:
+            part.append(value)
+            if len(part) >= out.scale.chunk:
+                out.add(key, part)
+                begun += len(part)
+                part = []
+                if out.full:
+                    self.cursor = (key, begun)
+                    return
+        if part:
+            out.add(key, part)
+        self.cursor = (key, None)
+
+    def outcome(self):
+        notes = {
+            "since": self.since,
+            "n": self.n,
+            "uncombined": self.task.notes.get("uncombined", ()),
+        }
+        return Outcome(
+            cursor=self.cursor,
+            done=self.done,
+            level=self.level,
+            notes=notes,
+            blocks=self.blocks,
+            why=self.why or "end",
+        )

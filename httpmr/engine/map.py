@@ -1,0 +1,177 @@
+"""The map phase: read on from the cursor, map each record, hold what it emits.
+
+What a record emits and counts is held until its mapper has returned, so that an exception
+drops it whole. The slice then ends before the record: at the record's own slice it is found
+again, alone, and put aside or stopped at.
+"""
+
+from httpmr import counters
+from httpmr.engine import blame
+from httpmr.engine.gather import Groups, Held
+from httpmr.errors import InputError, StoreError
+from httpmr.state import Outcome
+
+
+def map_records(recipe, task, store, budget):
+    """Map records of the shard until the budget says stop; at least one."""
+    stopped = _changed(recipe, task)
+    if stopped:
+        return stopped
+    walk = _Walk(recipe, task, budget)
+    try:
+        with counters.collecting() as counted:
+            walk.run(counted)
+    except StoreError:
+        if not walk.records:
+            raise
+        walk.why = "the source is away"
+    except InputError as error:
+        walk.pause = error.message
+    except _Refused as error:
+        return blame.refused(task, walk.outcome(), walk.cursor, error.__cause__, "record")
+    except blame.GroupFailed as error:
+        return blame.stuck(task, error.bad)
+    except Exception as error:  # what is left is the source's own code
+        walk.pause = f"the source {recipe.source!r:.80} failed: {blame.told(error)}"
+    return walk.finish()
+
+
+def _changed(recipe, task):
+    if task.fingerprint is None:
+        return None
+    try:
+        now = recipe.source.fingerprint(task.after, task.until)
+    except InputError as error:
+        return blame.paused(task, error.message)
+    if now == task.fingerprint:
+        return None
+    return blame.paused(
+        task,
+        f"the input of shard {'-'.join(map(str, task.shard))} is not what it was when the job "
+        f"began ({recipe.source!r:.80}); put it back and resume, or cancel and start a new job",
+    )
+
+
+class _Refused(Exception):
+    """Something that was emitted cannot be stored; the cause says what."""
+
+
+class _Walk:
+    """One slice's way along its shard."""
+
+    def __init__(self, recipe, task, budget):
+        self.recipe = recipe
+        self.task = task
+        self.budget = budget
+        self.cursor = task.cursor
+        self.marks = task.marks
+        self.records = 0
+        self.counters = {}
+        self.done = False
+        self.bad = self.past = self.pause = None
+        self.why = ""
+        self.buffer = []  # what was emitted and is not in `held` yet
+        self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
+
+    def run(self, counted):
+        after = self.task.after if self.cursor is None else self.cursor
+        bounds = [*self.marks, self.task.until]
+        for number, until in enumerate(bounds):
+            if not self._stretch(after, until, counted):
+                return
+            if until is not None:
+                self.cursor = after = until
+            self.marks = self.task.marks[number + 1 :]
+        self.done = True
+
+    def _stretch(self, after, until, counted):
+        """Map from one mark to the next; return whether the end was reached."""
+        source, mapper, budget, held = (
+            self.recipe.source,
+            self.recipe.mapper,
+            self.budget,
+            self.held,
+        )
+        most = self.task.notes.get("most", 0)
+        buffer = self.buffer
+        for key, value in source.read(after, until):
+            before = len(buffer)
+            try:
+                pairs = mapper.map(key, value)
+                if type(pairs) in blame.REFUSED:
+                    raise blame.not_pairs(mapper.map, pairs)
+                buffer.extend(pairs)
+            except Exception as error:
+                del buffer[before:]
+                counted.clear()
+                if blame.surroundings(error):
+                    if not self.records:
+                        raise blame.away(error) from error
+                    self.why = "an error of the surroundings"
+                    return False
+                self.bad = blame.bad(key, error)
+                self.past = {"cursor": key, "marks": self.marks}
+                self.why = "a bad record"
+                return False
+            self.cursor = key
+            self.records += 1
+            if counted:
+                self.counters = counters.add(self.counters, counted)
+                counted.clear()
+            if len(buffer) >= held.scale.chunk:
+                self._flush()
+                if held.full:
+                    self.why = "size"
+                    return False
+            if not budget.more():
+                self.why = budget.why
+                break
+            if self.records == most:
+                self.why = "records"
+                break
+        return not self.why
+
+    def _flush(self):
+        self._packing(self.held.add, self.buffer)
+        self.buffer.clear()
+
+    def _packing(self, call, *args):
+        try:
+            return call(*args)
+        except (StoreError, blame.GroupFailed):
+            raise
+        except Exception as error:
+            raise _Refused from error
+
+    def outcome(self, **fields):
+        """What was done so far, without what was emitted."""
+        task = self.task
+        passed = 1 - (len(self.marks) + 1) / (task.marked + 1)
+        return Outcome(
+            cursor=self.cursor,
+            done=self.done,
+            records=self.records,
+            counters=self.counters,
+            marks=self.marks,
+            progress=passed,
+            notes=blame.regrown(task.notes) if self.records else task.notes,
+            bad=self.bad,
+            alone=self.bad is not None and not self.records,
+            past=self.past or {},
+            pause=self.pause,
+            why=self.why or "end",
+            **fields,
+        )
+
+    def finish(self):
+        """Pack what was emitted, and say what the slice came to."""
+        try:
+            self._flush()
+            if not self.task.fan_out:
+                return self.outcome(pairs=self.held.pairs)
+            return self.outcome(blocks=self._packing(self.held.blocks))
+        except _Refused as error:
+            cause = error.__cause__
+            return blame.refused(self.task, self.outcome(), self.cursor, cause, "record")
+        except blame.GroupFailed as error:
+            return blame.stuck(self.task, error.bad)

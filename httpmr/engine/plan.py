@@ -1,0 +1,55 @@
+"""Which phase follows which, and with which tasks: the same whoever works it out.
+
+    split -> map -> (merge ->) reduce -> publish -> cleanup -> the job is done
+
+A map-only job has neither merge nor reduce; merge is left out where no partition can have more
+runs than one merge opens.
+"""
+
+from httpmr.engine.split import ranges
+from httpmr.shuffle import FAN_IN
+from httpmr.state import Job, Task
+
+
+def first(job: Job) -> Task:
+    """Return the one task of the split phase."""
+    return Task(job.id, "split", (0,), fan_out=job.shards, until=job.last)
+
+
+def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
+    """Return the phase after the job's present one and its tasks; (None, []) at the end."""
+    if job.phase == "split":
+        return "map", _map_tasks(job, done[0])
+    if job.phase == "map" and job.partitions:
+        # Each slice leaves at most one run in a partition.
+        runs = sum(task.slice for task in done)
+        phase = "merge" if runs > FAN_IN else "reduce"
+        return phase, [Task(job.id, phase, (p,)) for p in range(job.partitions)]
+    if job.phase == "merge":
+        return "reduce", [Task(job.id, "reduce", t.shard, level=t.level) for t in done]
+    if job.phase in ("map", "reduce"):
+        return "publish", [Task(job.id, "publish", (0,))]
+    if job.phase == "publish":
+        return "cleanup", [Task(job.id, "cleanup", (0,), notes={"keep": job.bad_records > 0})]
+    return None, []
+
+
+def _map_tasks(job, split):
+    notes = split.notes
+    dealt = ranges(notes["keys"], job.last, job.shards)
+    return [
+        Task(
+            job.id,
+            "map",
+            (number,),
+            fan_out=job.partitions,
+            after=after,
+            until=until,
+            marks=marks,
+            marked=len(marks),
+            fingerprint=fingerprint,
+        )
+        for number, ((after, until, marks), fingerprint) in enumerate(
+            zip(dealt, notes["fingerprints"], strict=True)
+        )
+    ]

@@ -1,0 +1,7 @@
+"""Jobs: started, stepped, controlled and looked at, whoever sends the requests."""
+
+from httpmr.jobs.job import Job
+from httpmr.jobs.jobs import Jobs
+from httpmr.jobs.steps import Address, Step
+
+__all__ = ["Address", "Job", "Jobs", "Step"]

@@ -1,0 +1,130 @@
+"""What an operator does to a job: pause, resume, skip, cancel, delete; and what is swept away.
+
+("garbage", job) -> "all", "data" or "between": what later requests remove, page by page
+"""
+
+from itertools import islice
+
+from httpmr import codec, engine, keys
+from httpmr.errors import Conflict, Unfit
+from httpmr.interfaces import Batch
+from httpmr.ledger import PAGE, Ledger
+from httpmr.sinks.stored import output
+from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
+
+
+def pause(ledger: Ledger, job: Job) -> Job:
+    """Let no further slice begin; one in flight may still commit."""
+    return _change(ledger, job, "pause")
+
+
+def resume(ledger: Ledger, job: Job) -> Job:
+    """Go on where the job paused; a bad record is tried again."""
+    return _change(ledger, job, "resume", error=None)
+
+
+def cancel(ledger: Ledger, job: Job) -> Job:
+    """End the job for good; what it has stored stays until it is deleted."""
+    return _change(ledger, job, "cancel", finished=ledger.store.now())
+
+
+def _change(ledger, job, event, **fields):
+    while True:
+        state = after(job.state, event)
+        if state is None:
+            raise Unfit(f"a job that is {job.state} cannot {event}", state=job.state)
+        try:
+            return ledger.change(job, state=state, **fields)
+        except Conflict:
+            job = ledger.job(job.recipe, job.id) or job
+
+
+def skip(ledger: Ledger, job: Job, lease: float) -> Job:
+    """Put aside the record or group the job paused at, and run on.
+
+    On a done job: let go of what was kept for the records put aside. A combiner's group is not
+    put aside but left uncombined. Unfit where there is nothing to skip, or where a slice of
+    the same shard is still in flight.
+    """
+    if job.state == "done" and job.bad_records:
+        return ledger.change(job, mark(job.id, "between"))
+    error = job.error or {}
+    if job.state != "paused" or "past" not in error:
+        raise Unfit(f"a job that is {job.state} has nothing to skip here", state=job.state)
+    task = ledger.task(job, error["phase"], error["shard"])
+    claimed = task and task.slice == error["slice"] and ledger.claim(task, lease)
+    if not claimed:
+        raise Unfit("another request holds the shard; skip again in a moment", state=job.state)
+    past = error["past"]
+    bad = {name: error[name] for name in ("key", "message", "traceback", "kind")}
+    still = {n: getattr(task, n) for n in ("cursor", "marks", "progress", "level", "notes")}
+    if "cursor" in past:
+        outcome = Outcome(**still, bad=Bad(**bad), past=past)
+    else:
+        outcome = Outcome(**{**still, **past})
+    return ledger.put_aside(job, claimed, outcome)
+
+
+def delete(ledger: Ledger, job: Job) -> None:
+    """Take the job out of sight at once; what it has stored is swept up by later requests."""
+    while job is not None:
+        try:
+            ledger.remove(job, mark(job.id, "all"))
+            return
+        except Conflict:
+            job = ledger.job(job.recipe, job.id)
+
+
+def delete_old(ledger: Ledger, recipe: str, keep: int) -> None:
+    """Delete the recipe's ended jobs but for the newest `keep`."""
+    ended = [job for job in ledger.jobs(recipe) if job.state in ENDED]
+    for job in ended[keep:]:
+        delete(ledger, job)
+
+
+def mark(id: str, what: str):
+    """Return what adds a garbage mark to a commit."""
+    return lambda batch: batch.put(keys.pack(("garbage", id)), codec.dumps(what))
+
+
+def sweep(store) -> int:
+    """Remove at most a page of what is marked as garbage; return how many entries.
+
+    A job's tasks go first, in commits of their own, so that a slice still in flight meets a
+    Conflict instead of leaving blocks behind.
+    """
+    for key, value in store.scan(*keys.span(("garbage",)), limit=1):
+        id, what = keys.unpack(key)[1], codec.loads(value)
+        found = list(islice(_FOUND[what](store, id), PAGE))
+        batch = Batch()
+        batch.expect(key, value)
+        for entry in found:
+            batch.delete(entry)
+        if len(found) == PAGE:
+            batch.put(key, value)
+        elif what == "all":
+            batch.put(key, codec.dumps("data"))
+        else:
+            batch.delete(key)
+        try:
+            store.commit(batch)
+        except Conflict:
+            return 0
+        return len(found)
+    return 0
+
+
+def _tasks(store, id):
+    for phase in PHASES:
+        for key, _ in store.scan(*keys.span((id, phase))):
+            yield key
+
+
+def _data(store, id):
+    yield from engine.leftovers(store, id)
+    yield from output(store).keys(id)
+    for key, _ in store.scan(*keys.span((id, "bad"))):
+        yield key
+
+
+_FOUND = {"all": _tasks, "data": _data, "between": engine.leftovers}

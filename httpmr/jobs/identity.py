@@ -1,0 +1,79 @@
+"""What a store knows of itself: its instance id, its secret, its format; made by the first user.
+
+Every job id begins with the instance id, so that where several hosts each have a store of
+their own, a request that came to the wrong one is seen to.
+"""
+
+from functools import cached_property
+
+from httpmr import codec, keys
+from httpmr.errors import Conflict, FormatError, WrongStore
+from httpmr.interfaces import Batch
+
+FORMAT = (1, 0)
+"""[major, minor] of what is stored: an older minor is read, another major refused."""
+
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_META = keys.pack(("meta",))
+
+
+def letters(rng, count: int) -> str:
+    """Return `count` random letters that can stand in a URL and be read aloud."""
+    return "".join(rng.choice(_LETTERS) for _ in range(count))
+
+
+class Identity:
+    """The meta record of one store, read once and kept."""
+
+    def __init__(self, store, rng):
+        self.store = store
+        self.rng = rng
+
+    @cached_property
+    def _meta(self):
+        while True:
+            stored = self.store.get([_META]).get(_META)
+            if stored is not None:
+                return self._checked(codec.loads(stored))
+            meta = {
+                "instance": letters(self.rng, 6),
+                "secret": self.rng.randbytes(32),
+                "format": list(FORMAT),
+            }
+            batch = Batch()
+            batch.expect(_META, None)
+            batch.put(_META, codec.dumps(meta))
+            try:
+                self.store.commit(batch)
+            except Conflict:
+                continue  # another process was first: its record is the one
+
+    @staticmethod
+    def _checked(meta):
+        major, minor = meta["format"]
+        if (major, minor) > FORMAT or major != FORMAT[0]:
+            raise FormatError(
+                f"the store is of format {major}.{minor}, and this httpmr reads up to "
+                f"{FORMAT[0]}.{FORMAT[1]}: install the one that wrote it, or use a new store"
+            )
+        return meta
+
+    @property
+    def instance(self) -> str:
+        """The store's id, six letters."""
+        return self._meta["instance"]
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes, the same for every host that shares the store."""
+        return self._meta["secret"]
+
+    def check(self, id: str) -> None:
+        """Raise WrongStore if the job id was made in another store than this."""
+        instance, dash, _ = id.partition("-")
+        made = dash and len(instance) == 6 and set(instance) <= set(_LETTERS)
+        if made and instance != self.instance:
+            raise WrongStore(
+                f"the job belongs to the store {instance}, and this host uses {self.instance}: let "
+                "all hosts share one store"
+            )

@@ -1,0 +1,162 @@
+"""A job as its owner sees it: state, progress, counters, bad records, and its output.
+
+Every attribute reads the store afresh: the job may be carried on by others meanwhile.
+"""
+
+from collections.abc import Iterator
+
+from httpmr import counters, keys
+from httpmr.errors import JobError, UnknownJob
+from httpmr.ledger import Ledger
+from httpmr.recipe import Recipe
+from httpmr.sinks.stored import Stored, output
+from httpmr.state import PHASES, Task
+from httpmr.state import Job as Record
+
+_WEIGHTS = {"split": 2, "map": 60, "merge": 8, "reduce": 25, "publish": 3, "cleanup": 2}
+_NOT_YET = 0.999  # all is not done before the job is
+
+
+class Job:
+    """A handle on one job. `id` is its name in URLs, `recipe` the name of its recipe."""
+
+    def __init__(self, recipe: Recipe, ledger: Ledger, id: str):
+        self.id = id
+        self.recipe = recipe.name
+        self._sink = recipe.sink
+        self._ledger = ledger
+
+    @property
+    def record(self) -> Record:
+        """The job's record as it is now; UnknownJob if it was deleted."""
+        record = self._ledger.job(self.recipe, self.id)
+        if record is None:
+            raise UnknownJob(f"there is no job {self.id} of the recipe {self.recipe}")
+        return record
+
+    @property
+    def state(self) -> str:
+        """One of running, paused, done, failed, cancelled."""
+        return self.record.state
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What user code counted with `httpmr.count` in the slices committed so far."""
+        record = self.record
+        return _counters(record, self._tasks(record))
+
+    @property
+    def bad_records(self) -> list[dict]:
+        """The records and groups put aside, in input order.
+
+        Each has key, message, traceback, kind ("record" or "group"), phase, shard and slice.
+        """
+        return list(self._ledger.bad(self.record))
+
+    def shards(self) -> list[Task]:
+        """Return the tasks of the present phase in order, those that are done among them."""
+        return sorted(self._tasks(self.record), key=lambda task: task.shard)
+
+    def status(self, keys: bool = True) -> dict:
+        """Return where the job stands, as plain data; `keys=False`: the error names none."""
+        record = self.record
+        tasks = self._tasks(record)
+        mapped = sum(task.records for task in tasks) if record.phase == "map" else 0
+        return {
+            "job": record.id,
+            "recipe": record.recipe,
+            "state": record.state,
+            "phase": record.phase,
+            "progress": _progress(record, tasks),
+            "records": record.records + mapped,
+            "slices": record.slices + _in_phase(record, (task.slice for task in tasks)),
+            "counters": _counters(record, tasks),
+            "bad_records": record.bad_records,
+            "shards": {"total": len(tasks), "done": sum(task.done for task in tasks)},
+            "started": record.started,
+            "finished": record.finished,
+            "error": _error(record.error, keys),
+        }
+
+    def output(self, after=None, until=None) -> Iterator[tuple]:
+        """Yield (key, value) of stored output in key order, after < key <= until; None = open.
+
+        JobError where the output went to another sink, which keeps it.
+        """
+        for key, values in self.groups(after, until):
+            for value in values:
+                yield key, value
+
+    def groups(self, after=None, until=None) -> Iterator[tuple]:
+        """Yield (key, iterable of its values) as `output` does, each key once."""
+        self._needs_stored()
+        stop = None if until is None else keys.pack(until)
+        place = None if after is None else (after, None)
+        for key, values in output(self._ledger.store).groups(self.id, 0, 0, place):
+            if stop is not None and keys.pack(key) > stop:
+                return
+            yield key, values
+
+    def get(self, key) -> list:
+        """Return the values stored under one output key; none where there is no such key."""
+        self._needs_stored()
+        at = keys.pack(key)
+        runs = output(self._ledger.store)
+        near = [
+            entry
+            for entry in runs.entries(self.id, 0, 0)
+            if keys.pack(entry.first) <= at <= keys.pack(entry.last)
+        ]
+        for found, values in runs.merged(self.id, near, (key, 0)):
+            return list(values) if keys.pack(found) == at else []
+        return []
+
+    def _needs_stored(self):
+        if not isinstance(self._sink, Stored):
+            raise JobError(f"the output is not in the store: it went to {self._sink!r:.200}")
+        self.record  # noqa: B018  (UnknownJob, where it was deleted)
+
+    def _tasks(self, record):
+        return [
+            *self._ledger.tasks(record, "open"),
+            *self._ledger.tasks(record, "done"),
+        ]
+
+    def __repr__(self):
+        return f"<httpmr.Job {self.id} of {self.recipe}>"
+
+
+def _in_phase(record, numbers):
+    """What the tasks of the present phase add; when the job is done it is in the record."""
+    return 0 if record.state == "done" else sum(numbers)
+
+
+def _counters(record, tasks):
+    total = record.counters
+    if record.state != "done":
+        for task in sorted(tasks, key=lambda task: task.shard):
+            total = counters.add(total, task.counters)
+    return dict(total)
+
+
+def _progress(record, tasks):
+    if record.state == "done":
+        return 1.0
+    phases = [p for p in PHASES if record.partitions or p not in ("merge", "reduce")]
+    whole = sum(_WEIGHTS[phase] for phase in phases)
+    before = sum(_WEIGHTS[phase] for phase in phases[: phases.index(record.phase)])
+    here = sum(task.progress for task in tasks) / max(1, len(tasks))
+    return min(round((before + _WEIGHTS[record.phase] * here) / whole, 4), _NOT_YET)
+
+
+def _error(error, with_keys):
+    if error is None:
+        return None
+    if "past" in error:
+        if with_keys:
+            return f"{error['kind']} {error['key']!r:.200}: {error['message']}"
+        name = error["message"].partition(":")[0]
+        return f"a {error['kind']} could not be processed ({name}); the job's owner can see which"
+    if with_keys:
+        return error["message"]
+    return "the job stopped for a reason that its owner can see"

@@ -1,0 +1,202 @@
+"""The jobs of one recipe in one store: start them, find them, carry them on, control them.
+
+Everything above this floor (the web, the command line) goes through here.
+"""
+
+import random
+from functools import cached_property
+from itertools import islice
+
+from httpmr import engine
+from httpmr.budget import Budget
+from httpmr.errors import Conflict, RecipeError, Uncertain, UnknownJob
+from httpmr.interfaces import OrderedStore
+from httpmr.jobs import control, local
+from httpmr.jobs.identity import Identity, letters
+from httpmr.jobs.job import Job
+from httpmr.jobs.links import Links
+from httpmr.jobs.steps import Address, Step, Stepper
+from httpmr.ledger import Ledger
+from httpmr.recipe import Recipe
+from httpmr.state import Job as Record
+
+
+class Jobs:
+    """The jobs of `recipe` in `store`. Nothing is touched before it is needed.
+
+    `secret` overrides the one in the store; `rng` is any random.Random. Every method may raise
+    Unavailable, Uncertain and what else the store raises.
+    """
+
+    def __init__(self, recipe: Recipe, store: OrderedStore, *, secret=None, rng=None):
+        self.recipe = recipe
+        self.store = store
+        self.rng = rng or random.SystemRandom()
+        self.ledger = Ledger(store)
+        self.links = Links(store, recipe.name)
+        self._identity = Identity(store, self.rng)
+        self._secret = secret
+        self._stepper = Stepper(recipe, self.ledger, self.rng, self._ended)
+
+    @property
+    def instance(self) -> str:
+        """The store's instance id; every job id begins with it and a dash."""
+        return self._identity.instance
+
+    @cached_property
+    def secret(self) -> bytes:
+        """What tokens are signed with: random, kept in the store, the same on every host."""
+        secret = self._secret or self._identity.secret
+        return secret.encode() if isinstance(secret, str) else secret
+
+    # Start and find
+
+    def start(self, params: dict | None = None, *joins) -> Job:
+        """Start a job and return it; `joins` are added to the commit that creates it.
+
+        Raises InputError or OutputError where the source or the sink cannot be used.
+        """
+        recipe = self.recipe
+        if params:
+            raise RecipeError(f"the recipe {recipe.name} takes no parameters: {', '.join(params)}")
+        recipe.sink.check(self.store)
+        last = recipe.source.last()
+        now = self.store.now()
+        # Ids sort by the time they were made: the newest job is the last.
+        id = f"{self.instance}-{int(now * 1000):011x}{letters(self.rng, 4)}"
+        record = Record(
+            id,
+            recipe.name,
+            params or {},
+            shards=recipe.num_mappers,
+            partitions=recipe.num_reducers if recipe.reducer else 0,
+            started=now,
+            last=last,
+        )
+        try:
+            self.ledger.create(record, engine.first(record), *(join(id) for join in joins))
+        except Uncertain:
+            if self.ledger.job(recipe.name, id) is None:
+                raise
+        control.delete_old(self.ledger, recipe.name, recipe.keep)
+        return self._job(id)
+
+    def find(self, id: str) -> Job:
+        """Return the job; UnknownJob, or WrongStore where another store made it."""
+        self._record(id)
+        return self._job(id)
+
+    def all(self, limit: int = 50, before: str | None = None) -> list[Job]:
+        """Return at most `limit` jobs, newest first, those older than the job `before`."""
+        return [self._job(r.id) for r in islice(self.ledger.jobs(self.recipe.name, before), limit)]
+
+    def latest(self) -> Job | None:
+        """Return the newest job that is done."""
+        for record in self.ledger.jobs(self.recipe.name):
+            if record.state == "done":
+                return self._job(record.id)
+        return None
+
+    def _job(self, id):
+        return Job(self.recipe, self.ledger, id)
+
+    def _record(self, id) -> Record:
+        self._identity.check(id)
+        record = self.ledger.job(self.recipe.name, id)
+        if record is None:
+            raise UnknownJob(f"there is no job {id!r:.60} of the recipe {self.recipe.name}")
+        return record
+
+    # Carry on
+
+    def step(self, id: str, at: Address | None = None, budget: Budget | None = None) -> Step:
+        """Do one slice of the job: of the shard `at` or of any free one; see Stepper.step."""
+        budget = budget or Budget(seconds=self.recipe.slice_seconds)
+        step = self._stepper.step(self._record(id), at, budget)
+        if step.did == "slice":
+            control.sweep(self.store)
+        return step
+
+    def here(self, id: str) -> Address | None:
+        """Return the slice a new lane should begin with; None where nothing is open."""
+        return self._stepper.here(self._record(id))
+
+    def run(self, processes: int = 1, job: Job | None = None, progress=None) -> Job:
+        """Carry a job, by default a new one, until it runs no more; return it.
+
+        `progress(status)` is called a few times a second.
+        """
+        if not isinstance(processes, int) or processes < 1:
+            raise RecipeError(f"processes must be a whole number from 1, not {processes!r:.40}")
+        job = job or self.start()
+        tell = progress and local.telling(job, progress)
+        if processes == 1:
+            local.work(self, job.id, tell)
+        else:
+            local.work_in(processes, self, job.id, tell)
+        return job
+
+    def _ended(self):
+        control.delete_old(self.ledger, self.recipe.name, self.recipe.keep)
+
+    # Control
+
+    def pause(self, id: str) -> None:
+        """Pause a running job; Unfit otherwise."""
+        control.pause(self.ledger, self._record(id))
+
+    def resume(self, id: str) -> None:
+        """Let a paused job run on; Unfit otherwise."""
+        control.resume(self.ledger, self._record(id))
+
+    def skip(self, id: str) -> None:
+        """Put aside what a paused job stopped at; see control.skip."""
+        control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2)
+
+    def cancel(self, id: str) -> None:
+        """End a running or paused job for good; Unfit otherwise."""
+        control.cancel(self.ledger, self._record(id))
+
+    def delete(self, id: str) -> None:
+        """Remove a job in any state, with all it has stored."""
+        control.delete(self.ledger, self._record(id))
+        control.sweep(self.store)
+
+    # Links
+
+    def start_link(self, every: float | None = None, params: dict | None = None) -> int:
+        """Make or change the start link; return its generation. `every` is in seconds."""
+        return self.links.make("start", every=every, params=params or {})
+
+    def start_link_generation(self) -> int | None:
+        """Return the start link's generation; None where there is none."""
+        return self.links.generation("start")
+
+    def operate_generation(self, make: bool = False) -> int | None:
+        """Return the generation of operator's links, made now if `make`; None if there are none."""
+        return self.links.make("operate") if make else self.links.generation("operate")
+
+    def revoke(self, kind: str) -> None:
+        """End every "start" or "operate" link that was handed out."""
+        self.links.revoke(kind)
+
+    def join(self, generation: int) -> Job:
+        """Return the start link's job: one that runs or is paused, or younger than `every`.
+
+        Otherwise starts one, and points the link at it in the same commit, so that of two
+        requests at once one starts it and both get it.
+        """
+        while True:
+            link, pointing = self.links.follow(generation)
+            record = link["job"] and self.ledger.job(self.recipe.name, link["job"])
+            if record and self._still_good(record, link["every"]):
+                return self._job(record.id)
+            try:
+                return self.start(link["params"], pointing)
+            except Conflict:
+                continue
+
+    def _still_good(self, record, every):
+        if record.state in ("running", "paused"):
+            return True
+        return every is not None and self.store.now() - record.started < every

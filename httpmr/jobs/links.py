@@ -1,0 +1,79 @@
+"""Links that are made, changed and revoked: the start link and the operator's links.
+
+    ("link", recipe, kind) -> {"generation", "made", "every", "params", "job"}
+
+A link's URL holds a token over its generation; raising the generation ends every URL that was
+handed out. The tokens themselves are `web.security`'s.
+"""
+
+from collections.abc import Callable
+
+from httpmr import codec, keys
+from httpmr.errors import Conflict, UnknownJob
+from httpmr.interfaces import Batch
+
+KINDS = ("start", "operate")
+
+
+class Links:
+    """The links of one recipe."""
+
+    def __init__(self, store, recipe: str):
+        self.store = store
+        self.recipe = recipe
+
+    def _key(self, kind):
+        return keys.pack(("link", self.recipe, kind))
+
+    def _read(self, kind):
+        key = self._key(kind)
+        stored = self.store.get([key]).get(key)
+        blank = {"generation": 0, "made": False, "every": None, "params": {}, "job": None}
+        return stored, (blank if stored is None else codec.loads(stored))
+
+    def _change(self, kind, **fields) -> dict:
+        while True:
+            stored, link = self._read(kind)
+            changed = link | fields
+            if changed == link and stored is not None:
+                return link
+            batch = Batch()
+            batch.expect(self._key(kind), stored)
+            batch.put(self._key(kind), codec.dumps(changed))
+            try:
+                self.store.commit(batch)
+            except Conflict:
+                continue
+            return changed
+
+    def make(self, kind: str, **fields) -> int:
+        """Make the link, or change its `every` and `params`; return its generation."""
+        return self._change(kind, made=True, **fields)["generation"]
+
+    def generation(self, kind: str) -> int | None:
+        """Return the link's generation; None if it was never made, or is revoked."""
+        _, link = self._read(kind)
+        return link["generation"] if link["made"] else None
+
+    def revoke(self, kind: str) -> None:
+        """End every URL of the link that was handed out."""
+        _, link = self._read(kind)
+        self._change(kind, made=False, generation=link["generation"] + 1)
+
+    def follow(self, generation: int) -> tuple[dict, Callable[[str], Callable[[Batch], None]]]:
+        """Return the start link and what makes the join that points it at a new job's id.
+
+        UnknownJob where the generation is not the present one.
+        """
+        stored, link = self._read("start")
+        if not link["made"] or link["generation"] != generation:
+            raise UnknownJob("there is no such start link: it was never made, or was revoked")
+
+        def pointing(id):
+            def join(batch):
+                batch.expect(self._key("start"), stored)
+                batch.put(self._key("start"), codec.dumps(link | {"job": id}))
+
+            return join
+
+        return link, pointing

@@ -1,0 +1,90 @@
+"""Carry a job to its end here, without HTTP, in one process or several.
+
+The same steps as over HTTP, on the same store: other lanes may work on the job meanwhile.
+"""
+
+import multiprocessing
+import time
+
+from httpmr.errors import JobError, RecipeError, Unavailable, Uncertain
+
+_PATIENCE = 60.0
+_PROGRESS_EVERY = 0.2
+
+
+def work(jobs, id: str, tell=None, sleep=time.sleep, clock=time.monotonic) -> None:
+    """Step the job until it does not run any more.
+
+    `tell()` is called after each step. Unavailable is raised once the store has been away for a
+    minute on end.
+    """
+    away_since, pause = None, 0.05
+    while True:
+        try:
+            step = jobs.step(id)
+        except (Unavailable, Uncertain):
+            now = clock()
+            away_since = now if away_since is None else away_since
+            if now - away_since > _PATIENCE:
+                raise
+            sleep(pause)
+            pause = min(2 * pause, 2.0)
+            continue
+        away_since, pause = None, 0.05
+        if tell:
+            tell()
+        if step.job.state != "running":
+            return
+        if step.did != "slice":
+            sleep(0.05)
+
+
+def work_in(processes: int, jobs, id: str, tell=None) -> None:
+    """Step the job in that many forked processes until it does not run any more.
+
+    RecipeError where the store is seen by one process alone. A process that dies costs the
+    others only its lease.
+    """
+    if not jobs.store.durable:
+        raise RecipeError(
+            f"{processes} processes cannot share {jobs.store!r:.80}, which one process alone sees;"
+            " use store='sqlite:///httpmr.db', or one process"
+        )
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise RecipeError("several processes need fork, which this system lacks; use one process")
+    jobs.find(id)  # connects, and makes what several at once would have to make
+    context = multiprocessing.get_context("fork")
+    children = [
+        context.Process(target=_child, args=(jobs, id), daemon=True) for _ in range(processes)
+    ]
+    for child in children:
+        child.start()
+    while any(child.is_alive() for child in children):
+        for child in children:
+            child.join(_PROGRESS_EVERY / processes)
+        if tell:
+            tell()
+    if jobs.find(id).state == "running":
+        raise JobError(
+            f"every process died before job {id} was done; nothing is lost, run it again"
+        )
+
+
+def _child(jobs, id):
+    jobs.store.forked()
+    jobs.rng.seed()
+    work(jobs, id)
+
+
+def telling(job, progress, clock=time.monotonic):
+    """Return a function that calls `progress(status)` at most a few times a second."""
+    last = None
+
+    def tell():
+        nonlocal last
+        now = clock()
+        if last is None or now - last >= _PROGRESS_EVERY:
+            last = now
+            progress(job.status())
+
+    return tell

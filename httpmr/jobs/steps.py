@@ -1,0 +1,209 @@
+"""One request's work: claim a slice, run it, commit it, turn the page.
+
+Whoever carries a job (a lane over HTTP, `run` in this process) does it through `step`. It may
+be called by any number of processes at once, and be killed anywhere.
+"""
+
+import logging
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+
+from httpmr import engine
+from httpmr.budget import Budget
+from httpmr.engine import blame
+from httpmr.errors import (
+    Conflict,
+    Damaged,
+    GroupTooLarge,
+    HttpmrError,
+    OutputError,
+    OverLimit,
+    StoreError,
+    StoreFull,
+    Unstorable,
+    UserCodeError,
+)
+from httpmr.interfaces import Slice
+from httpmr.ledger import Ledger, receipt
+from httpmr.recipe import Recipe
+from httpmr.shuffle import Runs
+from httpmr.state import ENDED, Job, Outcome, Task
+
+_log = logging.getLogger("httpmr.slice")
+_LOOK_AT = 32
+
+
+class Address(NamedTuple):
+    """A slice: number `n` of a shard of a phase."""
+
+    phase: str
+    shard: tuple[int, ...]
+    n: int
+
+
+class Step(NamedTuple):
+    """What a step did, the job after it, and where the same lane goes on (None: no idea)."""
+
+    did: str  # "slice", "busy", "stale" or "lost"
+    job: Job
+    next: Address | None
+
+
+class Stepper:
+    """Steps the jobs of one recipe. `rng` chooses among free shards, so that lanes spread."""
+
+    def __init__(self, recipe: Recipe, ledger: Ledger, rng, ended: Callable[[], None]):
+        self.recipe = recipe
+        self.ledger = ledger
+        self.rng = rng
+        self.ended = ended
+        self.joins = None  # whether the sink joins; asked once
+
+    def step(self, job: Job, at: Address | None, budget: Budget) -> Step:
+        """Do at most one slice: of the shard `at`, if that is its present one, or of any.
+
+        Raises Unavailable, Uncertain or StoreFull where the store cannot be used; nothing that
+        user code, the source or the sink do wrong is raised: it is in the job.
+        """
+        job = self._turned(job)
+        if job.state != "running":
+            return Step("stale", job, None)
+        if at is None:
+            task = self._free(job)
+        else:
+            task = self.ledger.task(job, at.phase, at.shard) if at.phase == job.phase else None
+            if task is None or task.slice != at.n:
+                return Step("stale", job, self.here(job))
+            if task.lease > self.ledger.store.now():
+                task = None
+        if task is None:
+            return Step("busy", job, self.here(job))
+        claimed = self.ledger.claim(task, 2 * self.recipe.slice_seconds + 2)
+        if claimed is None:
+            return Step("lost", job, self.here(job))
+        try:
+            task, job = self._slice(job, claimed, budget)
+        except Conflict:
+            job = self.ledger.job(job.recipe, job.id) or job
+            return Step("lost", job, self.here(job))
+        if job.state != "running":
+            self._note_end(job)
+            return Step("slice", job, None)
+        if not task.done:
+            return Step("slice", job, Address(task.phase, task.shard, task.slice))
+        job = self._turned(job)
+        return Step("slice", job, self.here(job))
+
+    def here(self, job: Job) -> Address | None:
+        """Return the slice a lane should ask for: a free one, or else one that is leased."""
+        if job.state != "running":
+            return None
+        task = self._free(job) or next(self.ledger.tasks(job, "open"), None)
+        return task and Address(task.phase, task.shard, task.slice)
+
+    def _free(self, job):
+        """Choose at random among the first free shards."""
+        now = self.ledger.store.now()
+        tasks = self.ledger.tasks(job, "open")
+        while some := list(islice(tasks, _LOOK_AT)):
+            free = [task for task in some if task.lease <= now]
+            if free:
+                return self.rng.choice(free)
+        return None
+
+    def _turned(self, job):
+        """Turn the page as often as it can be: a phase may have nothing to do."""
+        turned = self.ledger.turn(job, engine.following)
+        if turned.state != job.state:
+            self._note_end(turned)
+        return turned
+
+    def _note_end(self, job):
+        _log.info("job %s is %s", job.id, job.state)
+        if job.state in ENDED:
+            self.ended()
+
+    def _slice(self, job: Job, task: Task, budget: Budget):
+        """Run and commit the slice that was claimed."""
+        try:
+            outcome = self._run(task, budget)
+            try:
+                done = self._commit(job, task, outcome)
+            except (UserCodeError, OutputError, OverLimit) as error:
+                done = self._commit(job, task, self._refused(task, outcome, error))
+            except StoreFull as error:
+                done = self._commit(job, task, blame.paused(task, error.message))
+            except HttpmrError:
+                raise
+            except Exception as error:
+                broken = self._broken(task, f"the sink {self.recipe.sink!r:.80}", error)
+                done = self._commit(job, task, broken)
+        except Conflict:
+            raise
+        except BaseException:
+            self._let_go(task)
+            raise
+        _log.info(
+            "job %s %s %s.%d: %d records, %s",
+            job.id,
+            task.phase,
+            "-".join(map(str, task.shard)),
+            task.slice,
+            outcome.records,
+            outcome.why,
+        )
+        return done
+
+    def _run(self, task, budget) -> Outcome:
+        try:
+            return engine.run_slice(self.recipe, task, self.ledger.store, budget)
+        except Damaged as error:
+            return blame.failed(task, error.message)
+        except StoreError:
+            raise
+        except HttpmrError as error:
+            return blame.paused(task, error.message)
+        except Exception as error:
+            return self._broken(task, f"the {task.phase} phase", error)
+
+    def _broken(self, task, what, error):
+        """Return the pause for an error in a plug-in; raise Unavailable where it is passing."""
+        if blame.surroundings(error):
+            raise blame.away(error) from error
+        return blame.paused(task, f"{what} failed: {blame.told(error)}")
+
+    def _commit(self, job, task, outcome):
+        joins = []
+        if outcome.blocks:
+            joins.append(lambda batch: Runs(self.ledger.store).put(batch, job.id, outcome.blocks))
+        if outcome.pairs:
+            joins.append(self._sink(task, outcome.pairs))
+        return self.ledger.commit(job, task, outcome, *joins, allowed=self.recipe.max_bad_records)
+
+    def _sink(self, task, pairs):
+        """Write the pairs now, or return what joins them to the commit."""
+        sink = self.recipe.sink
+        if self.joins is None:
+            self.joins = sink.joins(self.ledger.store)
+        slice = Slice(task.job, task.shard, task.slice, task.epoch)
+        if self.joins:
+            return lambda batch: sink.join(pairs, slice, batch)
+        return receipt(task, sink.write(pairs, slice))
+
+    def _refused(self, task, outcome, error) -> Outcome:
+        """Return what to commit instead of an outcome whose output was not taken."""
+        if isinstance(error, OutputError) and not hasattr(error, "key"):
+            return blame.paused(task, error.message)
+        in_map = task.phase == "map"
+        key = outcome.cursor if in_map else outcome.cursor[0]
+        if isinstance(error, OverLimit):
+            kind = Unstorable if in_map else GroupTooLarge
+            error = kind(f"it emits more than one commit can take: {error.message}", key=key)
+        return blame.refused(task, outcome, key, error, "record" if in_map else "group")
+
+    def _let_go(self, task):
+        try:
+            self.ledger.release(task)
+        except Exception:  # the lease runs out by itself
+            _log.debug("job %s: a lease could not be released", task.job)

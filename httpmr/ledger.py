@@ -1,0 +1,287 @@
+"""Who may do which slice: claim, commit, and turn the page, over an OrderedStore.
+
+    ("meta",)                          -> instance id, secret, format
+    ("jobs", recipe, job)              -> the Job
+    (job, phase, "open", shard)        -> a Task that has slices left
+    (job, phase, "done", shard)        -> one that has none
+    (job, "bad", shard, phase, slice)  -> a record or group put aside
+    (job, "receipt", shard, slice)     -> what the sink's `write` returned
+
+The fence is in the commit: it expects the task exactly as it was claimed, so of two that hold
+the same slice one gets a Conflict and leaves nothing behind. Leases only save double work. The
+ledger does not know what a slice does.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+
+from httpmr import codec, counters, keys
+from httpmr.errors import Conflict
+from httpmr.interfaces import Batch, OrderedStore
+from httpmr.state import ENDED, Job, Outcome, Task, after
+
+LONGEST_LEASE = 600.0
+PAGE = 300
+"""How many entries one commit puts or deletes where there are many."""
+
+
+class Ledger:
+    """The records of the jobs in one store. Every method may raise what the store raises."""
+
+    def __init__(self, store: OrderedStore):
+        self.store = store
+
+    # Jobs
+
+    def job(self, recipe: str, id: str) -> Job | None:
+        """Return the job as it stands."""
+        key = _job_key(recipe, id)
+        value = self.store.get([key]).get(key)
+        return None if value is None else Job.of(codec.loads(value), value)
+
+    def jobs(self, recipe: str, before: str | None = None) -> Iterator[Job]:
+        """Yield the recipe's jobs, newest first, those older than the job `before`."""
+        start, stop = keys.span(("jobs", recipe))
+        if before is not None:
+            stop = _job_key(recipe, before)
+        for _, value in self.store.scan(start, stop, reverse=True):
+            yield Job.of(codec.loads(value), value)
+
+    def create(self, job: Job, task: Task, *joins: Callable[[Batch], None]) -> Job:
+        """Put a new job and its first task; Conflict if the id is taken or a join expects more."""
+        batch = Batch()
+        job = _put(batch, _job_key(job.recipe, job.id), job, None)
+        _put(batch, _task_key(task), task, None)
+        for join in joins:
+            join(batch)
+        self.store.commit(batch)
+        return job
+
+    def change(self, job: Job, *joins: Callable[[Batch], None], **fields) -> Job:
+        """Put the job with `fields` changed; Conflict if it is not as it was read."""
+        batch = Batch()
+        changed = _put(batch, _job_key(job.recipe, job.id), replace(job, **fields), job.stored)
+        for join in joins:
+            join(batch)
+        self.store.commit(batch)
+        return changed
+
+    def remove(self, job: Job, *joins: Callable[[Batch], None]) -> None:
+        """Remove the job's record; Conflict if it is not as it was read."""
+        batch = Batch()
+        batch.expect(_job_key(job.recipe, job.id), job.stored)
+        batch.delete(_job_key(job.recipe, job.id))
+        for join in joins:
+            join(batch)
+        self.store.commit(batch)
+
+    # Tasks
+
+    def task(self, job: Job, phase: str, shard: tuple) -> Task | None:
+        """Return the shard's task if it has slices left."""
+        key = keys.pack((job.id, phase, "open", shard))
+        value = self.store.get([key]).get(key)
+        return None if value is None else Task.of(codec.loads(value), value)
+
+    def tasks(self, job: Job, state: str, phase: str | None = None) -> Iterator[Task]:
+        """Yield the "open" or "done" tasks of a phase, the job's own by default, in order."""
+        start, stop = keys.span((job.id, phase or job.phase, state))
+        for _, value in self.store.scan(start, stop):
+            yield Task.of(codec.loads(value), value)
+
+    def claim(self, task: Task, seconds: float) -> Task | None:
+        """Lease the task for its next slice; None if another was faster or holds it.
+
+        `seconds` is doubled for each lease that ran out since the last commit, up to ten
+        minutes: a fixed lease would livelock on a record slower than itself.
+        """
+        now = self.store.now()
+        if task.lease > now:
+            return None
+        takeovers = task.takeovers + (task.lease > 0)
+        lease = now + min(seconds * 2.0 ** min(takeovers, 20), LONGEST_LEASE)
+        batch = Batch()
+        claimed = replace(task, epoch=task.epoch + 1, lease=lease, takeovers=takeovers)
+        claimed = _put(batch, _task_key(task), claimed, task.stored)
+        try:
+            self.store.commit(batch)
+        except Conflict:
+            return None
+        return claimed
+
+    def release(self, task: Task) -> None:
+        """Give a lease back without having done anything; a lost one is let go silently."""
+        batch = Batch()
+        _put(batch, _task_key(task), replace(task, lease=0.0), task.stored)
+        with suppress(Conflict):
+            self.store.commit(batch)
+
+    def commit(
+        self, job: Job, task: Task, outcome: Outcome, *joins: Callable[[Batch], None], allowed=0
+    ) -> tuple[Task, Job]:
+        """Commit a slice: cursor, counters, data, and what becomes of the job, as one.
+
+        `task` is as claimed; Conflict = the lease was taken over, and nothing of the slice is
+        seen. `joins` add to the batch. A bad record is put aside while the job has fewer than
+        `allowed` of them; beyond that, and for a bad group always, the job pauses. What touches
+        the job is built anew if the job has changed meanwhile.
+        """
+        while True:
+            verdict = _verdict(job, outcome, allowed)
+            batch = Batch()
+            finished = _finish(batch, task, outcome, aside=verdict == "aside")
+            for join in joins:
+                join(batch)
+            for key in outcome.deletes:
+                batch.delete(key)
+            changed = _judged(job, task, outcome, verdict)
+            if changed.state in ENDED and job.state not in ENDED:
+                changed = replace(changed, finished=self.store.now())
+            if changed is not job:
+                changed = _put(batch, _job_key(job.recipe, job.id), changed, job.stored)
+            try:
+                self.store.commit(batch)
+                return finished, changed
+            except Conflict:
+                again = self.job(job.recipe, job.id)
+                if changed is job or again is None or again.stored == job.stored:
+                    raise
+                job = again
+
+    def put_aside(self, job: Job, task: Task, outcome: Outcome) -> Job:
+        """Put aside what a paused job stopped at, and let the job run on. `task` is as claimed."""
+        batch = Batch()
+        aside = outcome.bad is not None
+        _finish(batch, task, outcome, aside)
+        state = after(job.state, "skip")
+        changed = replace(job, state=state, error=None, bad_records=job.bad_records + aside)
+        changed = _put(batch, _job_key(job.recipe, job.id), changed, job.stored)
+        self.store.commit(batch)
+        return changed
+
+    def bad(self, job: Job) -> Iterator[dict]:
+        """Yield what was put aside, in input order: the fields of Bad, and phase shard slice."""
+        for _, value in self.store.scan(*keys.span((job.id, "bad"))):
+            yield codec.loads(value)
+
+    def receipts(self, job_id: str) -> Iterator:
+        """Yield what the sink's `write` returned for each committed slice, in order."""
+        for _, value in self.store.scan(*keys.span((job_id, "receipt"))):
+            yield codec.loads(value)
+
+    # Pages
+
+    def turn(self, job: Job, following: Callable[[Job, list], tuple[str | None, list]]) -> Job:
+        """Move the job on to the next phase if the present one has no open task.
+
+        `following(job, done tasks)` -> (the next phase or None, its tasks). Anyone may call
+        this at any time: all compute the same, and the job's compare-and-set comes last.
+        """
+        if job.state != "running" or next(self.tasks(job, "open"), None) is not None:
+            return job
+        done = list(self.tasks(job, "done"))
+        phase, tasks = following(job, done)
+        tasks = iter(tasks)
+        try:
+            while some := list(islice(tasks, PAGE)):
+                batch = Batch()
+                batch.expect(_job_key(job.recipe, job.id), job.stored)
+                for task in some:
+                    _put(batch, _task_key(task), task)
+                self.store.commit(batch)
+            total = job.counters
+            for task in done:
+                total = counters.add(total, task.counters)
+            over = {
+                "state": after(job.state, "the last phase is done"),
+                "finished": self.store.now(),
+            }
+            return self.change(
+                job,
+                **(over if phase is None else {"phase": phase}),
+                counters=total,
+                records=job.records + sum(t.records for t in done if t.phase == "map"),
+                slices=job.slices + sum(t.slice for t in done),
+            )
+        except Conflict:
+            return self.job(job.recipe, job.id) or job
+
+
+def receipt(task: Task, value) -> Callable[[Batch], None]:
+    """Return what adds a sink's receipt to the commit of the task's slice."""
+    key = keys.pack((task.job, "receipt", task.shard, task.slice))
+    return lambda batch: batch.put(key, codec.dumps(value))
+
+
+def _verdict(job, outcome, allowed):
+    """What is to be done about the outcome: "", "fail", "pause" or "aside"."""
+    if outcome.fail:
+        return "fail"
+    if outcome.bad and (outcome.bad.kind == "group" or job.bad_records >= allowed):
+        return "pause"
+    if outcome.pause:
+        return "pause"
+    return "aside" if outcome.bad and outcome.alone else ""
+
+
+def _finish(batch, task, outcome, aside):
+    """Put the task as it is when the outcome is committed, and the record put aside."""
+    finished = replace(
+        task,
+        cursor=outcome.cursor,
+        marks=outcome.marks,
+        progress=1.0 if outcome.done else outcome.progress,
+        level=outcome.level,
+        notes=outcome.notes,
+        slice=task.slice + 1,
+        lease=0.0,
+        takeovers=0,
+        records=task.records + outcome.records,
+        counters=counters.add(task.counters, outcome.counters),
+        done=outcome.done,
+    )
+    if aside:
+        bad = {**vars(outcome.bad), "phase": task.phase, "shard": task.shard, "slice": task.slice}
+        place = (task.job, "bad", task.shard, task.phase, task.slice)
+        batch.put(keys.pack(place), codec.dumps(bad))
+        finished = replace(
+            finished, **outcome.past, records=finished.records + 1, bad=finished.bad + 1
+        )
+    if not finished.done:
+        return _put(batch, _task_key(task), finished, task.stored)
+    batch.expect(_task_key(task), task.stored)
+    batch.delete(_task_key(task))
+    return _put(batch, _task_key(finished), finished)
+
+
+def _judged(job, task, outcome, verdict):
+    """The job when the outcome is committed; the same object where nothing changes."""
+    if verdict == "aside":
+        return replace(job, bad_records=job.bad_records + 1)
+    event = {"fail": "something no resume can mend", "pause": "something an operator can mend"}
+    state = after(job.state, event[verdict]) if verdict else None
+    if state is None:
+        return job
+    error = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
+    message = outcome.fail or outcome.pause or outcome.bad.message
+    where = {"phase": task.phase, "shard": task.shard, "slice": task.slice + 1}
+    return replace(job, state=state, error={**error, **where, "message": message})
+
+
+def _put(batch, key, record, *expected):
+    """Put a record, expecting what it was; return it with the bytes it is stored as."""
+    stored = codec.dumps(record.plain())
+    for value in expected:
+        batch.expect(key, value)
+    batch.put(key, stored)
+    return replace(record, stored=stored)
+
+
+def _job_key(recipe, id):
+    return keys.pack(("jobs", recipe, id))
+
+
+def _task_key(task):
+    return keys.pack((task.job, task.phase, "done" if task.done else "open", task.shard))

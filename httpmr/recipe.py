@@ -1,0 +1,156 @@
+"""What a Master is made of: source, mapper, reducer, sink, and their settings.
+
+A recipe is checked when it is made, so that a wrong one fails where it is written and not in
+the middle of a job. It touches no file, no database and no store.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+from httpmr import keys
+from httpmr.errors import RecipeError
+from httpmr.interfaces import Mapper, Partitioner, Reducer, Sink, Source
+
+MOST_SHARDS = 1000
+MOST_PARTITIONS = 100
+"""A slice leaves at least one block, of two entries, in each partition; a batch takes 400."""
+
+
+class Crc32Partitioner(Partitioner):
+    """The default: CRC-32 of a str's UTF-8, of bytes as they are, else of the packed key.
+
+    Never Python's `hash`, which differs from process to process.
+    """
+
+    def partition(self, key, partitions):
+        if type(key) is str:
+            key = key.encode("utf-8", "surrogatepass")
+        elif type(key) is not bytes:
+            key = keys.pack(key)
+        return crc32(key) % partitions
+
+
+class _FunctionMapper(Mapper):
+    def __init__(self, function):
+        self.map = function
+
+    map = None
+
+    def __repr__(self):
+        return _name(self.map)
+
+
+class _FunctionReducer(Reducer):
+    def __init__(self, function):
+        self.reduce = function
+
+    def __repr__(self):
+        return _name(self.reduce)
+
+
+class _FunctionPartitioner(Partitioner):
+    def __init__(self, function):
+        self.partition = function
+
+    partition = None
+
+    def __repr__(self):
+        return _name(self.partition)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A checked recipe; RecipeError says what is wrong, and what would be right.
+
+    `mapper`, `reducer`, `combiner` and `partitioner` may be plain functions. `reducer=None` makes
+    a map-only job. A reducer that defines `combine` is its own combiner. `slice_seconds` is a
+    ceiling; `keep` is how many finished jobs stay in the store.
+    """
+
+    name: str
+    source: Source
+    mapper: Mapper
+    sink: Sink
+    reducer: Reducer | None = None
+    combiner: Any = None
+    partitioner: Partitioner | None = None
+    num_mappers: int = 8
+    num_reducers: int = 4
+    slice_seconds: float = 2.0
+    max_bad_records: int = 0
+    keep: int = 10
+    combine: Callable | None = field(default=None, init=False)
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:
+            raise RecipeError(f"a recipe's name is a str of 1 to 200 bytes, not {self.name!r:.80}")
+        self._is_a("source", Source, "sources.TextFiles('books/*.txt')")
+        self._is_a("sink", Sink, "sinks.Stored()")
+        self._wrap("mapper", Mapper, _FunctionMapper, "map")
+        if self.mapper is None:
+            raise RecipeError("a Master needs mapper=: an object with map(key, value)")
+        self._wrap("reducer", Reducer, _FunctionReducer, "reduce")
+        self._wrap("partitioner", Partitioner, _FunctionPartitioner, "partition")
+        if self.partitioner is None:
+            object.__setattr__(self, "partitioner", Crc32Partitioner())
+        self._choose_combiner()
+        self._in_range("num_mappers", int, 1, MOST_SHARDS)
+        self._in_range("num_reducers", int, 1, MOST_PARTITIONS)
+        self._in_range("slice_seconds", (int, float), 0.01, 3600)
+        self._in_range("max_bad_records", int, 0, 10**9)
+        self._in_range("keep", int, 1, 10**6)
+
+    def _is_a(self, name, kind, example):
+        value = getattr(self, name)
+        if isinstance(value, type) and issubclass(value, kind):
+            raise RecipeError(
+                f"{name}= is the class {value.__name__}; pass one made of it: {example}"
+            )
+        if not isinstance(value, kind):
+            raise RecipeError(
+                f"{name}= must be a {kind.__name__}, such as {example}, not {value!r:.80}"
+            )
+
+    def _wrap(self, name, kind, function, verb):
+        value = getattr(self, name)
+        if isinstance(value, type):
+            raise RecipeError(f"{name}= is the class {value.__name__}; pass {value.__name__}()")
+        if value is None or isinstance(value, kind):
+            return
+        if callable(
+            getattr(value, verb, None)
+        ):  # duck-typed: it has the method, and that is enough
+            return
+        if not callable(value):
+            raise RecipeError(f"{name}= needs a method {verb}, or be a function, not {value!r:.80}")
+        object.__setattr__(self, name, function(value))
+
+    def _choose_combiner(self):
+        combiner = self.combiner
+        if isinstance(combiner, type):
+            raise RecipeError(
+                f"combiner= is the class {combiner.__name__}; pass {combiner.__name__}()"
+            )
+        if combiner is None:
+            combine = getattr(self.reducer, "combine", None)
+        else:
+            combine = getattr(combiner, "combine", combiner)
+            if not callable(combine):
+                raise RecipeError(
+                    f"combiner= needs a method combine(key, values) that returns one value, or be "
+                    f"such a function, not {combiner!r:.80}"
+                )
+        if combiner is not None and self.reducer is None:
+            raise RecipeError("combiner= needs a reducer=: a map-only job groups nothing")
+        object.__setattr__(self, "combine", combine)
+
+    def _in_range(self, name, kind, low, high):
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            raise RecipeError(f"{name}= must be {low} to {high:,}, not {value!r:.80}")
+
+
+def _name(function):
+    return getattr(function, "__qualname__", repr(function))

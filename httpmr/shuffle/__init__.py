@@ -1,0 +1,6 @@
+"""What goes from map to reduce: blocks, runs of them, and their merge."""
+
+from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, ordered
+from httpmr.shuffle.runs import FAN_IN, Placed, Runs
+
+__all__ = ["BLOCK_BYTES", "FAN_IN", "Block", "Columns", "Placed", "Runs", "cut", "ordered"]

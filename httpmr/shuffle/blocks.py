@@ -1,0 +1,130 @@
+"""Blocks: sorted groups of one partition packed into one stored value, in columns.
+
+A block is one byte of format, a CRC-32, and, compressed, three columns: all keys, how many
+values each has, all values. A group may go on in the next block. Nothing is known here of
+where blocks are kept, nor in which order they are merged.
+"""
+
+import sys
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from httpmr import codec, keys
+from httpmr.errors import Damaged, Unstorable
+from httpmr.interfaces import VALUE_BYTES
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+BLOCK_BYTES = 64 * 1024
+"""What a block is aimed to hold before compression."""
+
+_FORMAT = b"1"
+_KINDS = {str: "s", bytes: "b", int: "i", None: ""}
+_SAMPLE = 32
+
+
+class Columns(NamedTuple):
+    """Sorted groups: distinct keys, how many values each has, and all the values in a row.
+
+    `counts` is None where every key has one value.
+    """
+
+    keys: list
+    counts: list[int] | None
+    values: list
+
+
+class Block(NamedTuple):
+    """A packed block and what its index entry tells without opening it."""
+
+    first: Any
+    last: Any
+    kind: str  # "s", "b", "i": all keys are str, bytes, int and sort natively; "" = by pack
+    groups: int
+    values: int
+    data: bytes
+
+
+def pack(columns: Columns) -> bytes:
+    """Return the columns as one stored value."""
+    return _sealed(codec.dumps(list(columns)))
+
+
+def _sealed(raw):
+    body = zstd.compress(raw, 1)
+    return _FORMAT + crc32(body).to_bytes(4, "big") + body
+
+
+def unpack(data: bytes) -> Columns:
+    """Return the columns of a packed block; Damaged if it is not what was packed."""
+    body = data[5:]
+    if data[:1] != _FORMAT or crc32(body).to_bytes(4, "big") != data[1:5]:
+        raise Damaged("a stored block fails its checksum: the store lost or changed data")
+    return Columns(*codec.loads(zstd.decompress(body)))
+
+
+def ordered(groups: dict) -> Columns:
+    """Return `{key: list of its values}` in key order. Unstorable if a key has no order."""
+    distinct = list(groups)
+    distinct.sort(key=None if keys.kind(distinct) else keys.pack)
+    lists = [groups[key] for key in distinct]
+    counts = list(map(len, lists))
+    values = [value for held in lists for value in held]
+    return Columns(distinct, None if len(values) == len(distinct) else counts, values)
+
+
+def cut(columns: Columns):
+    """Yield the columns as Blocks of about BLOCK_BYTES; a large group spans several.
+
+    Raises Unstorable where a single value does not fit what a store takes.
+    """
+    distinct = columns.keys
+    kind = _KINDS[keys.kind(distinct)]
+    step = _SAMPLE  # values to a block, corrected by how large the last one came out
+    group = at = taken = 0  # the group, the value, and how many of the group's are gone
+    settled = False  # a piece that was cut back is not grown again, or it might swing for ever
+    while group < len(distinct):
+        piece, group_after, taken_after = _piece(columns, group, at, taken, step)
+        raw = codec.dumps(list(piece))
+        held = len(piece.values)
+        if len(raw) > 2 * BLOCK_BYTES and held > 1:
+            step = max(1, held * BLOCK_BYTES // len(raw))
+            settled = True
+            continue
+        if len(raw) < BLOCK_BYTES // 2 and group_after < len(distinct) and not settled:
+            step = max(step * 2, step * BLOCK_BYTES // len(raw))
+            continue
+        data = _sealed(raw)
+        if len(data) > VALUE_BYTES:
+            raise Unstorable(
+                f"a value of the key {piece.keys[0]!r:.80} takes {len(data):,} bytes packed; a "
+                f"store takes {VALUE_BYTES:,}: emit smaller values, or where a large one is kept",
+                value=piece.values[0],
+            )
+        yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, data)
+        group, at, taken = group_after, at + held, taken_after
+        settled = False
+
+
+def _piece(columns, group, at, taken, step):
+    """Return the next about `step` values as Columns, and the (group, taken) that follow."""
+    distinct, counts, values = columns
+    if counts is None:
+        stop = min(group + step, len(distinct))
+        return Columns(distinct[group:stop], None, values[at : at + stop - group]), stop, 0
+    some = []
+    room = step
+    stop = group
+    while stop < len(distinct) and room > 0:
+        here = min(counts[stop] - taken, room)
+        some.append(here)
+        room -= here
+        if taken + here < counts[stop]:
+            taken += here
+            return Columns(distinct[group : stop + 1], some, values[at : at + step]), stop, taken
+        taken = 0
+        stop += 1
+    return Columns(distinct[group:stop], some, values[at : at + sum(some)]), stop, 0

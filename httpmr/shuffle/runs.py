@@ -1,0 +1,100 @@
+"""The shuffle over any OrderedStore: where blocks and their index are kept.
+
+    (job, "index", partition, level, shard, slice, n) -> first and last key, kind, sizes
+    (job, "block", partition, level, shard, slice, n) -> the block
+
+User keys never stand in store keys. The run of a slice is (shard, slice), so that a scan gives
+runs in input order. `Stored` keeps its output by the same means under other names.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from httpmr import codec, keys
+from httpmr.errors import Damaged
+from httpmr.interfaces import IntermediateStore
+from httpmr.shuffle.blocks import Block, unpack
+from httpmr.shuffle.merge import Entry, merge
+
+FAN_IN = 64
+"""How many runs a merge opens at once; where a partition has more, the merge phase folds them."""
+
+
+class Placed(NamedTuple):
+    """A block and where it belongs; plain data, as an Outcome carries it."""
+
+    partition: int
+    level: int
+    shard: tuple
+    slice: int
+    n: int
+    block: Block
+
+
+class Runs(IntermediateStore):
+    """Runs of blocks in an ordered store, under the names `index` and `block`."""
+
+    def __init__(self, store, index="index", block="block"):
+        self.store = store
+        self.index = index
+        self.block = block
+
+    def put(self, batch, job, blocks: Iterable[Placed]) -> None:
+        """Put the blocks and their index entries. The batch's fence is the task's."""
+        for partition, level, shard, slice, n, block in blocks:
+            place = (partition, level, shard, slice, n)
+            batch.put(keys.pack((job, self.block, *place)), block.data)
+            batch.put(keys.pack((job, self.index, *place)), codec.dumps(list(block[:5])))
+
+    def entries(self, job, partition, level, since: tuple | None = None) -> Iterator[Entry]:
+        """Yield the index of a partition in run order, from the run `since` on."""
+        start, stop = keys.span((job, self.index, partition, level))
+        if since is not None:
+            start, _ = keys.span((job, self.index, partition, level, *since))
+        for key, value in self.store.scan(start, stop):
+            place = keys.unpack(key)[2:]
+            first, last, kind, groups, values = codec.loads(value)
+            yield Entry(place[2:4], first, last, kind, groups, values, place)
+
+    def fold(self, job, partition, level, since: tuple | None = None, fan_in=FAN_IN):
+        """Return (the entries of `fan_in` neighbouring runs, the run that follows or None)."""
+        taken = []
+        for number, (run, entries) in enumerate(
+            groupby(self.entries(job, partition, level, since), attrgetter("run"))
+        ):
+            if number == fan_in:
+                return taken, run
+            taken.extend(entries)
+        return taken, None
+
+    def keys(self, job) -> Iterator[bytes]:
+        """Yield the store keys of all of a job's blocks and index entries, opening none."""
+        for key, _ in self.store.scan(*keys.span((job, self.index))):
+            yield key
+            yield keys.pack((job, self.block, *keys.unpack(key)[2:]))
+
+    def groups(self, job, partition, level, after=None):
+        """Yield (key, values) of a whole partition; see IntermediateStore."""
+        return self.merged(job, self.entries(job, partition, level), after)
+
+    def merged(self, job, entries: Iterable[Entry], after=None):
+        """Yield (key, values) of the runs given. Raises Damaged where a block is not whole."""
+        return merge(entries, lambda place: self._read(job, place), after)
+
+    def _read(self, job, place):
+        key = keys.pack((job, self.block, *place))
+        data = self.store.get([key]).get(key)
+        try:
+            if data is None:
+                raise Damaged("a stored block is gone")
+            return unpack(data)
+        except Damaged as error:
+            partition, level, shard, slice, n = place
+            raise Damaged(
+                f"{error.message} (job {job}, {self.block}, partition {partition}, level {level}, "
+                f"shard {shard}, slice {slice}, number {n}); delete the job and start it again",
+                job=job,
+                place=place,
+            ) from None

@@ -1,0 +1,34 @@
+"""`Stored`: output kept in the job's own store, where it can be paged, looked up and downloaded.
+
+Each slice's output becomes a run of blocks sorted by output key, put in the slice's own commit;
+the shuffle's merge reads them as one sequence.
+"""
+
+from httpmr.interfaces import Sink
+from httpmr.shuffle import Placed, Runs, cut, ordered
+
+
+def output(store) -> Runs:
+    """Return the runs of stored output, all of them in partition 0 at level 0."""
+    return Runs(store, "output index", "output block")
+
+
+class Stored(Sink):
+    """The default sink: exactly once, in any store; the output is gone when the job is deleted."""
+
+    guarantee = "exactly once"
+
+    def joins(self, store):
+        """Output lives in the job's own store, whatever that is."""
+        return True
+
+    def join(self, pairs, slice, batch):
+        """Put the slice's pairs, in key order; Unstorable if one cannot be stored."""
+        groups = {}
+        for key, value in pairs:
+            groups.setdefault(key, []).append(value)
+        blocks = [
+            Placed(0, 0, slice.shard, slice.number, n, block)
+            for n, block in enumerate(cut(ordered(groups)))
+        ]
+        output(None).put(batch, slice.job, blocks)
