@@ -1,0 +1,6 @@
+"""httpmr over HTTP: the Master, a WSGI application, and who may ask it for what."""
+
+from httpmr.web.master import Master
+from httpmr.web.security import allow_local
+
+__all__ = ["Master", "allow_local"]

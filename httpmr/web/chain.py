@@ -1,0 +1,146 @@
+"""Chains of requests: what wget, a browser without JavaScript, curl and programs follow.
+
+A slice, then the way to the next: a redirect, and after at most 15 of them a page with one link.
+So the same URLs serve `wget -r` (20 redirects, no URL twice, links and meta refresh), a browser
+(19 redirects) and curl. `chain` is the same without pages, `step` the same as JSON.
+"""
+
+import random
+
+from webob import exc
+
+from httpmr.jobs import Address
+from httpmr.web import pages, security
+from httpmr.web.body import read
+from httpmr.web.routes import Place
+
+HOPS = 15  # redirects before a page
+LANES = 16  # on one page
+BUSY_SECONDS = 0.25
+STOPPED = {
+    "failed": "The job has failed",
+    "cancelled": "The job was cancelled",
+    "paused": "The job is paused",
+}
+
+
+def drive(visit):
+    """The stable entry: on to the slice where a new lane should begin."""
+    return _unmeant(visit) or _enter(visit, "go")
+
+
+def chain(visit):
+    """The stable entry of the chain without pages."""
+    return _unmeant(visit) or _enter(visit, "chain/go")
+
+
+def lanes(visit, lanes):
+    """A page with so many lanes to follow at once."""
+    if refused := _unmeant(visit):
+        return refused
+    if ended := _ended(visit, visit.record):
+        return ended
+    places = [_begin(visit, hop=0) for _ in range(min(int(lanes), LANES))]
+    ways = [visit.inside(f"go/{place}") for place in places]
+    return _onward(visit, ways, refresh=False)
+
+
+def go(visit, place):
+    """One slice, if the place is where its shard is; then on."""
+    return _unmeant(visit) or _slice(visit, Place.of(place), "go")
+
+
+def chain_go(visit, place):
+    """One slice; then on by a redirect, always."""
+    return _unmeant(visit) or _slice(visit, Place.of(place), "chain/go")
+
+
+def start(visit, token):
+    """The start link: join its job or start one, and on to drive it."""
+    generation = visit.work.start_link_generation()
+    if not visit.tokens.holds(token, "start", generation):
+        raise exc.HTTPNotFound("no such start link here, or it has been revoked")
+    if refused := _unmeant(visit, visit.path("start", token, "")):
+        return refused
+    return pages.redirect(visit.link(visit.work.join(generation), "drive", "drive"))
+
+
+def step(visit):
+    """One slice of any shard, for programs."""
+    read(visit.request.environ)
+    done = visit.work.step(visit.job.id)
+    if done.did == "busy":
+        visit.master.sleep(BUSY_SECONDS)
+    status = visit.job.status(keys=False)
+    answer = {"state": done.job.state, "phase": done.job.phase}
+    answer |= {"progress": status["progress"], "did": done.did}
+    return pages.data(answer, {"running": 202, "done": 200}.get(done.job.state, 409))
+
+
+def _unmeant(visit, entry=None):
+    """Answer what must run nothing: HEAD, a prefetch, a request that another site caused."""
+    request = visit.request
+    if request.method == "HEAD":
+        return pages.Answer()
+    if security.prefetched(request):
+        raise exc.HTTPForbidden("a prefetch runs nothing: open the link itself")
+    if not security.cross_site(request):
+        return None
+    if security.navigates(request):
+        return pages.page("button.html", name=_name(visit), entry=entry or visit.inside("drive"))
+    raise exc.HTTPForbidden("a request from another site runs nothing")
+
+
+def _enter(visit, way):
+    if ended := _ended(visit, visit.record):
+        return ended
+    # By way of the start link it is the second redirect that leads there.
+    return pages.redirect(visit.inside(f"{way}/{_begin(visit, hop=2)}"))
+
+
+def _begin(visit, hop):
+    """Where a new lane begins. With no slice open, any address will do: who asks turns the page."""
+    at = visit.work.here(visit.job.id) or Address(visit.record.phase, (0,), 0)
+    return Place(random.randrange(10**9), at, hop=hop)
+
+
+def _slice(visit, place, way):
+    done = visit.work.step(visit.job.id, place.at)
+    if ended := _ended(visit, done.job):
+        return ended
+    turn = place.turn + (done.did != "slice")
+    after = Place(place.lane, done.next or place.at, turn, place.hop + 1)
+    wait = (done.did == "busy" and after.at == place.at) or done.next is None
+    if wait:
+        visit.master.sleep(BUSY_SECONDS)
+    if way == "go" and (wait or place.hop >= HOPS):
+        return _onward(visit, [visit.inside(f"go/{after._replace(hop=0)}")], refresh=True)
+    return pages.redirect(visit.inside(f"{way}/{after}"))
+
+
+def _ended(visit, record):
+    """The end of the chain: 200 when done, 409 with the reason when it cannot go on."""
+    if record.state == "running":
+        return None
+    status = visit.job.status(keys=visit.scope == "view")
+    if record.state == "done":
+        return _page(visit, status, "Done.")
+    why = (
+        f"{STOPPED[record.state]}: {status['error']}" if status["error"] else STOPPED[record.state]
+    )
+    return _page(visit, status, f"{why}.", 409)
+
+
+def _onward(visit, ways, refresh):
+    status = visit.job.status(keys=False)
+    return _page(visit, status, "Running.", next=ways, refresh=refresh)
+
+
+def _page(visit, status, why, code=200, next=(), refresh=False):
+    return pages.page(
+        "chain.html", code, title=_name(visit), why=why, status=status, next=next, refresh=refresh
+    )
+
+
+def _name(visit):
+    return visit.master.recipe.name

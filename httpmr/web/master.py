@@ -1,0 +1,192 @@
+"""The Master: a recipe, its jobs in a store, and the WSGI application that does their slices."""
+
+import logging
+import threading
+import time
+
+from webob import exc
+
+from httpmr import errors, stores
+from httpmr.jobs import Jobs
+from httpmr.recipe import Recipe
+from httpmr.sinks.stored import Stored
+from httpmr.web import chain, console, job, output, pages, routes
+from httpmr.web.security import Tokens
+from httpmr.web.visit import Visit, moved
+
+log = logging.getLogger("httpmr")
+
+HANDLERS = {
+    name: getattr(module, name)
+    for module, names in (
+        (console, "mount console new operate static"),
+        (chain, "start drive lanes go chain chain_go step"),
+        (job, "folder page status action"),
+        (output, "output download"),
+    )
+    for name in names.split()
+}
+
+STATUS = (
+    (errors.UnknownJob, 404),
+    (errors.JobError, 409),
+    (errors.UserCodeError, 400),
+    (errors.OverLimit, 413),
+    (errors.FormatError, 500),
+    (errors.StoreError, 503),
+    ((errors.InputError, errors.OutputError), 409),
+    (errors.HttpmrError, 500),
+)
+"""What an error is over HTTP: the first that fits. A store that is away is asked again."""
+
+
+class Master:
+    """MapReduce at a URL: a WSGI application that does one slice of work a request.
+
+    Mount it anywhere. `authorize(request) -> user or None` says who may start and stop jobs;
+    without it nobody may, but capability URLs work. Nothing is opened before it is needed.
+    The rest of the settings are those of `Recipe`; `store` is a URL or an OrderedStore.
+    """
+
+    sleep = staticmethod(time.sleep)
+    clock = staticmethod(time.time)
+
+    def __init__(
+        self,
+        name,
+        *,
+        source,
+        mapper,
+        reducer=None,
+        sink=None,
+        combiner=None,
+        partitioner=None,
+        store="sqlite:///httpmr.db",
+        num_mappers=8,
+        num_reducers=4,
+        slice_seconds=2.0,
+        max_bad_records=0,
+        keep=10,
+        authorize=None,
+        secret=None,
+    ):
+        self.recipe = Recipe(
+            name=name,
+            source=source,
+            mapper=mapper,
+            reducer=reducer,
+            sink=Stored() if sink is None else sink,
+            combiner=combiner,
+            partitioner=partitioner,
+            num_mappers=num_mappers,
+            num_reducers=num_reducers,
+            slice_seconds=slice_seconds,
+            max_bad_records=max_bad_records,
+            keep=keep,
+        )
+        if authorize is not None and not callable(authorize):
+            raise errors.RecipeError(
+                f"authorize= is a function (request) -> user or None, not {authorize!r:.80}"
+            )
+        self.authorize = authorize
+        self._store, self._secret = store, secret
+        self._work = self._tokens = None
+        self._opening = threading.Lock()
+
+    # Jobs, without HTTP
+
+    @property
+    def work(self) -> Jobs:
+        """The jobs of this recipe in its store, which is opened at the first look."""
+        if self._work is None:
+            with self._opening:
+                if self._work is None:
+                    store = stores.open(self._store)
+                    self._work = Jobs(self.recipe, store, secret=self._secret)
+        return self._work
+
+    def start(self, **params):
+        """Start a job and return it. Something must then drive it."""
+        return self.work.start(params)
+
+    def run(self, processes=1):
+        """Run a job here, to its end, and return it."""
+        return self.work.run(processes=processes)
+
+    def jobs(self):
+        """Return the newest jobs, newest first."""
+        return self.work.all()
+
+    def latest(self):
+        """Return the newest job that is done, or None."""
+        return self.work.latest()
+
+    # Links
+
+    @property
+    def tokens(self) -> Tokens:
+        if self._tokens is None:
+            self._tokens = Tokens(self.work.secret, self.work.instance, self.recipe.name)
+        return self._tokens
+
+    def link(self, scope, base="", job=None):
+        """Return a capability URL: "start" or "operate" of the Master, "view" or "drive" of a job.
+
+        `base` is where the Master is mounted. A job's link has no slash at its end. Links to
+        start and to operate must have been made: `work.start_link()`, `work.operate_generation()`.
+        """
+        if job is not None:
+            return f"{base}/{job.id}/{self.tokens.make(scope, job.record.generation, job.id)}"
+        made = {"start": self.work.start_link_generation, "operate": self.work.operate_generation}
+        generation = made[scope]()
+        if generation is None:
+            raise errors.UnknownJob(f"there is no link to {scope} yet: make it first")
+        return f"{base}/{scope}/{self.tokens.make(scope, generation)}"
+
+    # HTTP
+
+    def __call__(self, environ, start_response):
+        return self._answer(environ)(environ, start_response)
+
+    def map_reduce(self, request, at=""):
+        """Serve one request, anything with an `environ`, from inside another handler.
+
+        `at` is the part of the path that belongs to the mount. Returns a webob.Response;
+        `authorize` finds the handler's own request in environ["httpmr.request"].
+        """
+        try:
+            environ = moved(request.environ, at)
+        except exc.HTTPNotFound as error:
+            return pages.refusal(404, error.detail, "person", "")
+        environ["httpmr.request"] = request
+        return self._answer(environ)
+
+    def _answer(self, environ):
+        visit = Visit(self, environ)
+        reader = "person"
+        try:
+            if (found := routes.match(environ.get("PATH_INFO", ""))) is None:
+                raise exc.HTTPNotFound("there is nothing at this address")
+            route, parts = found
+            reader = "program" if visit.speaks_json else route.reader
+            if environ["REQUEST_METHOD"] not in route.methods:
+                allow = {"Allow": ", ".join(route.methods)}
+                raise exc.HTTPMethodNotAllowed("not by this method", headers=allow)
+            if "job" in parts:
+                visit.enter(parts.pop("job"), parts.pop("token"))
+            return HANDLERS[route.name](visit, **parts)
+        except Exception as error:
+            status, why, headers = _refused(error)
+            return pages.refusal(status, why, reader, visit.mount, headers)
+
+
+def _refused(error):
+    """Return the status, the reason in one line, and the headers that an error is answered with."""
+    if isinstance(error, exc.HTTPException):
+        allow = error.headers.get("Allow")
+        return error.code, error.detail, {"Allow": allow} if allow else {}
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    if status == 500:
+        log.error("a request failed", exc_info=error)
+        return 500, "httpmr cannot answer this; the reason is in the server's log", {}
+    return status, str(error), {"Retry-After": "2"} if status == 503 else {}

@@ -1,0 +1,174 @@
+"""One request to a Master: where it is mounted, who asks, and for which job."""
+
+import logging
+import re
+from functools import cached_property
+from urllib.parse import quote
+
+from webob import Request, exc
+
+from httpmr.errors import UnknownJob
+from httpmr.web import body, security
+
+log = logging.getLogger("httpmr")
+
+
+class Visit:
+    """What handlers get. `enter` lets it in to a `job`, by a `token` that has a `scope` there."""
+
+    def __init__(self, master, environ: dict):
+        self.master = master
+        self.request = Request(environ)
+        self.mount = mounted(environ)
+        self.job = self.record = self.scope = self.token = None
+
+    @property
+    def work(self):
+        return self.master.work
+
+    @property
+    def tokens(self) -> security.Tokens:
+        return self.master.tokens
+
+    # Who asks
+
+    def enter(self, job: str, token: str) -> None:
+        """Let in whoever has a token of the job. WrongStore comes before any look at it."""
+        self.job = self.work.find(job)
+        self.record = self.job.record
+        self.scope = self.tokens.scope(token, self.record.generation, job)
+        if self.scope is None or self.record.recipe != self.master.recipe.name:
+            raise UnknownJob("no such job here, or its link has been revoked")
+        self.token = token
+
+    @cached_property
+    def user(self) -> str | None:
+        """Who may do everything: whom `authorize` names, or the holder of the cookie."""
+        user = self._authorized()
+        if user:
+            return security.name(user)
+        held = security.cookies(self.request.environ, self.tokens.cookie)
+        if not held:
+            return None
+        generation = self.work.operate_generation()
+        good = any(self.tokens.holds(token, "operate", generation) for token in held)
+        return "operator" if good else None
+
+    def _authorized(self):
+        if self.master.authorize is None:
+            return None
+        try:
+            return self.master.authorize(self.request)
+        except Exception:  # whatever it was, who asks must be kept out
+            log.exception("authorize failed; the request is treated as unauthorised")
+            return None
+
+    @property
+    def sees(self) -> bool:
+        """Whether keys, values and errors may be shown."""
+        return self.scope == "view" or self.user is not None
+
+    def must_see(self) -> None:
+        """Refuse who may not see keys and values."""
+        if not self.sees:
+            raise exc.HTTPForbidden("this link drives the job; to see its output takes a view link")
+
+    def must_operate(self) -> None:
+        """Refuse who may not change anything, and say how one may."""
+        if self.user is not None:
+            return
+        if self.master.authorize is None:
+            raise exc.HTTPForbidden(
+                "This Master lets nobody in yet. At your own desk, make it with "
+                "authorize=httpmr.allow_local; elsewhere with a function of yours that names your "
+                "users. Or open an operator's link: httpmr link TARGET operate"
+            )
+        raise exc.HTTPForbidden("authorize= does not let you in; an operator's link would")
+
+    # What was sent
+
+    @property
+    def sends_json(self) -> bool:
+        return self.request.content_type == "application/json"
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether JSON is asked for rather than HTML."""
+        offers = self.request.accept.acceptable_offers(["text/html", "application/json"])
+        return bool(offers) and offers[0][0] == "application/json"
+
+    @property
+    def speaks_json(self) -> bool:
+        """Whether a refusal is to be JSON."""
+        return self.sends_json or self.wants_json
+
+    def sent(self) -> dict:
+        """Return the fields of a POST that changes something, if its sender may and meant it."""
+        self.must_operate()
+        if security.foreign(self.request, form=not self.sends_json):
+            raise exc.HTTPForbidden("the request comes from another site")
+        raw = body.read(self.request.environ)
+        if self.sends_json:
+            return body.json_object(raw)
+        fields = body.fields(raw)
+        if not self.tokens.meant(fields.pop("csrf", ""), self.user, self.master.clock()):
+            raise exc.HTTPForbidden(
+                "the form is not of today, or not of this page: reload the page and send it again "
+                "(a program sends JSON, with Content-Type: application/json)"
+            )
+        return fields
+
+    @property
+    def csrf(self) -> str | None:
+        """What a form for this user carries; None = there is no user, so no form."""
+        return self.user and self.tokens.csrf(self.user, self.master.clock())
+
+    def query(self) -> dict[str, str]:
+        """Return the fields of the query string."""
+        raw = self.request.environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+        return body.fields(raw)
+
+    # Where things are
+
+    def path(self, *parts: str) -> str:
+        """Return a path below the mount, absolute and ASCII."""
+        return "/".join((self.mount, *parts))
+
+    def inside(self, rest: str = "") -> str:
+        """Return a path of the present job, under the token that it was entered with."""
+        return self.path(self.job.id, self.token, rest)
+
+    def link(self, job, scope: str, rest: str = "") -> str:
+        """Return the path of a job under a token of its own."""
+        return self.mount + self.master.link(scope, job=job) + rest
+
+    def full(self, path: str) -> str:
+        """Return the whole URL of a path, by the Host that was asked for."""
+        if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", self.request.host):
+            raise exc.HTTPBadRequest("the Host of the request is none")
+        return self.request.host_url + path
+
+
+def mounted(environ: dict) -> str:
+    """Return SCRIPT_NAME as the path of a URL: "" or "/..." without a slash at its end.
+
+    Servers give bytes as Latin-1, Django decodes them as UTF-8; both come out alike.
+    """
+    script = environ.get("SCRIPT_NAME", "")
+    try:
+        raw = script.encode("latin-1")
+        raw.decode()
+    except UnicodeError:
+        raw = script.encode("utf-8", "replace")
+    path = quote(raw.strip(b"/"), safe="/:@!$()*,;=+")
+    return f"/{path}" if path else ""
+
+
+def moved(environ: dict, at: str) -> dict:
+    """Return a copy of `environ` in which `at` is no longer in PATH_INFO but in SCRIPT_NAME."""
+    at = f"/{at.strip('/')}" if at.strip("/") else ""
+    script, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+    for before, whole in ((script, path), ("", script + path)):
+        if whole == at or whole.startswith(f"{at}/"):
+            return {**environ, "SCRIPT_NAME": before + at, "PATH_INFO": whole[len(at) :]}
+    raise exc.HTTPNotFound(f"this path is not below at={at!r}, where the Master is mounted")
