@@ -1,0 +1,243 @@
+"""Text files as sources: what all of them share, and the lines themselves.
+
+A record's key is (path, byte offset of its beginning), so keys ascend as the files do, sorted by
+path, and as the bytes in each. A split may be at any byte: `TextFiles` goes on with the first
+line that begins after it, so that each line is read by exactly one shard.
+"""
+
+import codecs
+import glob
+import gzip
+import io
+import os
+import zlib
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+
+from httpmr.errors import InputError, RecipeError, Unavailable
+from httpmr.interfaces import Source
+
+FINER = 16
+"""How many keys `split` gives for each shard asked for."""
+
+END = 2**63 - 1
+"""An offset that no file reaches."""
+
+BUFFER = 128 * 1024
+
+
+class Files(Source):
+    """The files that some patterns match, as one line of bytes from the first to the last.
+
+    A pattern is a path or a glob, `**` allowed; each must match a file. Files are looked up when
+    they are read, never before. Those that end in `.gz` are unpacked, with offsets into the text.
+    A subclass reads `ranges(after, until)`, and may set `inside = False` where it cannot begin in
+    the middle of a file.
+    """
+
+    inside = True
+
+    def __init__(self, *patterns):
+        if not patterns:
+            raise RecipeError(f"{type(self).__name__} needs a path or a pattern, as 'books/*.txt'")
+        for pattern in patterns:
+            if not isinstance(pattern, (str, os.PathLike)) or not os.fspath(pattern):
+                name = type(self).__name__
+                raise RecipeError(f"{name} takes paths or patterns, not {pattern!r}")
+        self.patterns = tuple(os.fspath(pattern) for pattern in patterns)
+
+    def paths(self):
+        """Return the paths of all files, sorted, each file once. Raises InputError."""
+        found = {}
+        for pattern in self.patterns:
+            if os.path.isfile(pattern):
+                matches = [pattern]
+            else:
+                matches = [m for m in glob.glob(pattern, recursive=True) if os.path.isfile(m)]
+            if not matches:
+                raise InputError(_nothing(pattern), pattern=pattern)
+            for path in matches:
+                found.setdefault(Path(path).absolute(), path)
+        return sorted(found.values())
+
+    def ranges(self, after, until):
+        """Yield (path, low, high) for each file with records in low < offset <= high.
+
+        Raises InputError where the file of a bound is gone.
+        """
+        low = (None, -1) if after is None else after
+        high = (None, END) if until is None else until
+        if low[0] is not None and low[0] == high[0]:
+            paths = [low[0]]
+        else:
+            paths = self.paths()
+            for bound in (low[0], high[0]):
+                if bound is not None and bound not in paths:
+                    raise InputError(_gone(bound), path=bound)
+        for path in paths:
+            if (low[0] is None or low[0] <= path) and (high[0] is None or path <= high[0]):
+                yield (
+                    path,
+                    low[1] if path == low[0] else -1,
+                    high[1] if path == high[0] else END,
+                )
+
+    def last(self):
+        path = self.paths()[-1]
+        return path, END if _packed(path) else _stat(path).st_size - 1
+
+    def split(self, after, until, shards):
+        files = []
+        for path, _, high in self.ranges(None, until):
+            size = _stat(path).st_size
+            files.append((path, size if _packed(path) else min(size, high + 1)))
+        # Counted from the first byte of all, so that a split that goes on keeps its steps.
+        step = max(1, sum(size for _, size in files) // (shards * FINER))
+        begin, mark, due = 0, step, False
+        for path, size in files:
+            keys = [(path, -1)] if due else []
+            due = not self.inside or _packed(path)
+            marks = range(mark, begin + size, step)
+            if not due:
+                keys = chain(keys, ((path, mark - begin) for mark in marks))
+            for key in keys:
+                if (after is None or after < key) and (until is None or key < until):
+                    yield key
+            due = due and bool(marks)
+            begin, mark = begin + size, mark + len(marks) * step
+
+    def fingerprint(self, after, until):
+        digest = blake2b(digest_size=16)
+        for path, _, _ in self.ranges(after, until):
+            stat = _stat(path)
+            digest.update(os.fsencode(path) + b"\0%d %d\n" % (stat.st_size, stat.st_mtime_ns))
+        return digest.hexdigest()
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.patterns))})"
+
+
+class TextFiles(Files):
+    """The lines of text files: ((path, byte offset), line without its end).
+
+    A line ends with a newline, or a carriage return and a newline, and with nothing else.
+    """
+
+    def __init__(self, *patterns, encoding="utf-8", errors="strict"):
+        super().__init__(*patterns)
+        check_encoding(type(self).__name__, encoding, errors)
+        self.encoding = encoding
+        self.errors = errors
+
+    def read(self, after, until):
+        encoding, errors = self.encoding, self.errors
+        for path, low, high in self.ranges(after, until):
+            with opened(path) as file:
+                offset = _beginning(file, low, high)
+                if offset > high:
+                    continue
+                # The hot loop: what one record costs before any user code runs.
+                try:
+                    for line in file:
+                        text = line.removesuffix(b"\r\n").removesuffix(b"\n")
+                        yield (path, offset), text.decode(encoding, errors)
+                        offset += len(line)
+                        if offset > high:
+                            break
+                except UnicodeDecodeError as error:
+                    raise undecodable(self, path, offset, error) from error
+
+    def __repr__(self):
+        options = ""
+        if self.encoding != "utf-8":
+            options += f", encoding={self.encoding!r}"
+        if self.errors != "strict":
+            options += f", errors={self.errors!r}"
+        return f"{super().__repr__()[:-1]}{options})"
+
+
+def _beginning(file, low, high):
+    """Seek to the first line that begins after `low`; return its offset, or one above `high`."""
+    if low < 0:
+        return 0
+    file.seek(low)
+    # Never past `high`: a shard inside one huge line must not read the line to its end.
+    skipped = file.readline(max(0, high - low))
+    return low + len(skipped) if skipped.endswith(b"\n") else high + 1
+
+
+def check_encoding(name, encoding, errors="strict"):
+    """Raise RecipeError unless lines of text in `encoding` end at a byte 10."""
+    try:
+        codecs.lookup_error(errors)
+        if b"\n".decode(encoding) == "\n":
+            return
+    except LookupError as error:
+        raise RecipeError(f"{name}: {error}: see the standard encodings of Python") from error
+    except (UnicodeError, TypeError, AttributeError):
+        pass
+    remedy = "convert the files, say to utf-8"
+    raise RecipeError(f"{name} cannot split {encoding!r} into lines at a byte: {remedy}")
+
+
+def undecodable(source, path, offset, error):
+    """Return the InputError for a line at `offset` that cannot be decoded."""
+    offset += error.start
+    remedy = f"{type(source).__name__}(..., encoding=...) says what it is"
+    message = f"{path}: byte {offset} is not {source.encoding} ({error.reason}): {remedy}"
+    return InputError(message, path=path, offset=offset)
+
+
+@contextmanager
+def opened(path):
+    """Open a file to read bytes from; what goes wrong in the block is raised as an InputError."""
+    try:
+        with open(path, "rb", buffering=BUFFER) as file:
+            if _packed(path):
+                # Without a buffer of its own, a gzip file gives lines ten times slower.
+                with io.BufferedReader(gzip.GzipFile(fileobj=file), BUFFER) as text:
+                    yield text
+            else:
+                yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        message = f"{path} is not a whole gzip file ({error}): write it again, start a new job"
+        raise InputError(message, path=path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _packed(path):
+    return path.endswith(".gz")
+
+
+def _stat(path):
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path, error):
+    if isinstance(error, FileNotFoundError):
+        return InputError(_gone(path), path=path)
+    if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError)):
+        return InputError(f"{path} cannot be read: {error.strerror}", path=path)
+    return Unavailable(f"{path} cannot be read now ({error.strerror or error}): try again")
+
+
+def _gone(path):
+    return f"{path} is gone: put it back, or start a new job (it was looked for in {os.getcwd()})"
+
+
+def _nothing(pattern):
+    if os.path.isdir(pattern):
+        return f"{pattern} is a directory: name the files, as {os.path.join(pattern, '*')!r}"
+    parts = Path(pattern).parts
+    plain = 0
+    while plain < len(parts) - 1 and not glob.has_magic(parts[plain]):
+        plain += 1
+    directory = os.path.abspath(os.path.join(*parts[:plain])) if plain else os.getcwd()
+    where = "" if os.path.isdir(directory) else ", which is no directory"
+    return f"no file matches {pattern!r} (looked in {directory}{where}): mend the pattern"

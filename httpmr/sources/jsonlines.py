@@ -1,0 +1,38 @@
+"""JSON lines: one JSON value to a line."""
+
+import json
+
+from httpmr.errors import InputError
+from httpmr.sources.files import TextFiles
+
+
+class JSONLines(TextFiles):
+    """The values of files with one JSON value to a line: ((path, byte offset), value).
+
+    Blank lines are passed over. Files are split inside, as text files are.
+    """
+
+    def __init__(self, *patterns, encoding="utf-8"):
+        super().__init__(*patterns, encoding=encoding)
+
+    def read(self, after, until):
+        loads = json.JSONDecoder().decode
+        for key, line in super().read(after, until):
+            if key[1] == 0:
+                line = line.removeprefix("\ufeff")
+            if not line or line.isspace():
+                continue
+            try:
+                value = loads(line)
+            except (ValueError, RecursionError) as error:
+                raise _malformed(key, line, error) from error
+            yield key, value
+
+
+def _malformed(key, line, error):
+    path, offset = key
+    shown = line if len(line) <= 60 else line[:57] + "..."
+    remedy = "mend the line and start a new job"
+    why = f"{error.msg} at column {error.colno}" if hasattr(error, "msg") else error
+    message = f"{path}: the line at byte {offset} is not JSON ({why}): {shown!r}: {remedy}"
+    return InputError(message, path=path, offset=offset)

@@ -1,0 +1,249 @@
+"""The rows of a database table, in the order of a unique key."""
+
+import difflib
+import operator
+from typing import NamedTuple
+
+import sqlalchemy
+from sqlalchemy import exc
+
+from httpmr import sql
+from httpmr.errors import InputError, RecipeError
+from httpmr.interfaces import Source
+
+FINER = 16
+"""How many keys `split` gives for each shard asked for."""
+
+COUNTED = 2**17
+"""Rows that `split` looks for at most before it decides on its step: its longest statement."""
+
+FIRST_PAGE, PAGE = 64, 1024
+"""Rows read at once: few at first, for a slice may end soon, then more."""
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""What a page may weigh, about."""
+
+ROW_VALUES = ("postgresql", "sqlite")
+"""Databases that find `(a, b) > (x, y)` in an index."""
+
+
+class SQLTable(Source):
+    """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
+
+    `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
+    a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
+    wanted in the row (all), `where` the rows: SQL text, or a SQLAlchemy expression.
+
+    Rows are read in pages by key, and no transaction is held between them: a row that changes
+    while the job runs is seen as it is when it is reached. The database alone compares keys, for
+    its collations order text in their own way.
+    """
+
+    def __init__(self, database, table, *, key, columns=None, where=None):
+        if not isinstance(table, sqlalchemy.Table) and not (isinstance(table, str) and table):
+            raise RecipeError(f"SQLTable: table is a name or a SQLAlchemy Table, not {table!r}")
+        if where is not None and not isinstance(where, (str, sqlalchemy.ColumnElement)):
+            raise RecipeError(f"SQLTable: where is SQL text or an expression, not {where!r}")
+        sql.engine(database)  # a URL that cannot work is told now; it does not connect
+        self.database = database
+        self.table = table
+        self.key = _names("key", (key,) if isinstance(key, str) else key)
+        self.columns = None if columns is None else _names("columns", columns)
+        self.where = where
+        self._looked_up = None
+
+    def read(self, after, until):
+        shape = self._shape()
+        limit = FIRST_PAGE
+        while True:
+            query = self._between(shape.columns, after, until, operator.le)
+            rows = self._fetch(_wanted(query, self.where).limit(limit))
+            for row in rows:
+                key = self._checked(shape.key_of(row), after)
+                yield key, dict(zip(shape.names, row, strict=False))  # the key may come after
+                after = key
+            if len(rows) < limit:
+                return
+            weight = sum(len(value) for value in rows[-1] if isinstance(value, (str, bytes)))
+            limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // (weight + 1)))
+
+    def last(self):
+        """Return the greatest key of the table, in `where` or not: a bound that is found at once.
+
+        Raises InputError if a row has no key: the database would never find it again.
+        """
+        shape = self._shape()
+        keys = sqlalchemy.select(*shape.key)
+        if shape.nullable:
+            nulls = keys.where(sqlalchemy.or_(*(column.is_(None) for column in shape.nullable)))
+            if self._fetch(_wanted(nulls, self.where).limit(1)):
+                raise self._null()
+        backwards = _filled(shape, keys).order_by(*(column.desc() for column in shape.key))
+        rows = self._fetch(backwards.limit(1))
+        return self._plain(rows[0]) if rows else None
+
+    def split(self, after, until, shards):
+        """Walk the key from step to step: each statement passes over `step` rows of the index.
+
+        `where` is not counted by, for finding its rows may take long; parts of the table where
+        it holds for none are passed over.
+        """
+        number = shards * FINER * (1 if self.where is None else 4)
+        # Twice as many as long as there are as many: from the start, so that the step is the
+        # same when the walk goes on.
+        rows = number
+        while rows < COUNTED and self._nth(None, until, 2 * rows) is not None:
+            rows *= 2
+        passed = 0
+        while (key := self._nth(after, until, rows // number)) is not None:
+            # One in a while is given all the same, so that a walk which is cut gets on.
+            if passed == FINER or self.where is None or self._any(after, key):
+                passed = 0
+                yield key
+            else:
+                passed += 1
+            after = key
+
+    def _nth(self, after, until, n):
+        """Return the n-th key after `after` and below `until`, or None."""
+        shape = self._shape()
+        query = _filled(shape, self._between(shape.key, after, until, operator.lt))
+        rows = self._fetch(query.limit(1).offset(n - 1))
+        return self._checked(self._plain(rows[0]), after) if rows else None
+
+    def _any(self, after, until):
+        query = self._between(self._shape().key, after, until, operator.le)
+        return bool(self._fetch(_wanted(query, self.where).limit(1)))
+
+    def _between(self, columns, after, until, below):
+        key = self._shape().key
+        query = sqlalchemy.select(*columns).order_by(*key)
+        row_values = sql.engine(self.database).dialect.name in ROW_VALUES
+        if after is not None:
+            query = query.where(_bound(key, self._parts(after), operator.gt, row_values))
+        if until is not None:
+            query = query.where(_bound(key, self._parts(until), below, row_values))
+        return query
+
+    def _fetch(self, query):
+        try:
+            with sql.reading(sql.engine(self.database)) as connection:
+                return connection.execute(query).fetchall()
+        except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
+            why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise InputError(f"table {self.table} cannot be read ({why}): see {self!r}") from error
+
+    def _plain(self, row):
+        return row[0] if len(self.key) == 1 else tuple(row)
+
+    def _parts(self, key):
+        return (key,) if len(self.key) == 1 else key
+
+    def _checked(self, key, before):
+        if key is None or (len(self.key) > 1 and None in key):
+            raise self._null()
+        if key == before:
+            message = f"key {key!r} of table {self.table} is after itself, as rounded numbers are"
+            raise InputError(f"{message}: name another unique column as key=", key=key)
+        return key
+
+    def _null(self):
+        message = f"a row of table {self.table} has NULL in its key {', '.join(self.key)}"
+        return InputError(f"{message}: fill it in, leave it out by where=, or use another key")
+
+    def _shape(self):
+        if self._looked_up is None:
+            engine = sql.engine(self.database)
+            # A Table that was given may say more than the database knows, or less.
+            given = sql.table(engine, self.table, InputError)
+            known = sql.table(engine, getattr(self.table, "fullname", self.table), InputError)
+            self._looked_up = _shape(given, known, self.key, self.columns)
+        return self._looked_up
+
+    def __repr__(self):
+        url = sql.engine(self.database).url.render_as_string(hide_password=True)
+        key = self.key[0] if len(self.key) == 1 else self.key
+        options = "" if self.columns is None else f", columns={list(self.columns)!r}"
+        if self.where is not None:
+            options += f", where={str(self.where)!r}"
+        return f"SQLTable({url!r}, {str(self.table)!r}, key={key!r}{options})"
+
+
+class _Shape(NamedTuple):
+    """What is read of a table: the columns of the row, then what the key needs besides."""
+
+    key: list
+    nullable: list
+    columns: list
+    names: list
+    key_of: operator.itemgetter
+
+
+def _shape(table, known, key, wanted):
+    columns = {column.name: column for column in table.columns}
+    for name in (*key, *(wanted or ())):
+        if name not in columns:
+            near = difflib.get_close_matches(name, columns, n=3) or columns
+            message = f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
+            raise InputError(message, table=str(table))
+    unique = _unique(known)
+    if not any(names <= set(key) for names in unique):
+        shown = "; ".join(sorted(", ".join(sorted(names)) for names in unique)) or "no columns"
+        message = f"key {', '.join(key)} of table {table} is not declared unique"
+        raise InputError(f"{message}: unique are {shown}; name these, or add a constraint")
+    names = list(wanted or columns)
+    selected = names + [name for name in key if name not in names]
+    return _Shape(
+        key=[columns[name] for name in key],
+        nullable=[columns[name] for name in key if known.columns[name].nullable],
+        columns=[columns[name] for name in selected],
+        names=names,
+        key_of=operator.itemgetter(*(selected.index(name) for name in key)),
+    )
+
+
+def _unique(table):
+    """Return the sets of columns whose values, taken together, come once in a table."""
+    found = [table.primary_key.columns]
+    found += [c.columns for c in table.constraints if isinstance(c, sqlalchemy.UniqueConstraint)]
+    for index in table.indexes:
+        partial = any(index.dialect_options[name].get("where") is not None for name in ROW_VALUES)
+        plain = all(isinstance(part, sqlalchemy.Column) for part in index.expressions)
+        if index.unique and plain and not partial:
+            found.append(index.columns)
+    return [set(columns.keys()) for columns in found if len(columns)]
+
+
+def _wanted(query, where):
+    if isinstance(where, str):
+        # Not `text`, which would take a colon in it for a parameter.
+        where = sqlalchemy.literal_column(f"({where}\n)")
+    return query if where is None else query.where(where)
+
+
+def _filled(shape, query):
+    """Leave out rows without a key; where they are wanted, `last` has refused them."""
+    return query.where(*(column.is_not(None) for column in shape.nullable))
+
+
+def _bound(columns, parts, compare, row_values):
+    """Return `columns` compared with the parts of a key: gt, le or lt, from left to right."""
+    values = [sqlalchemy.literal(part, c.type) for c, part in zip(columns, parts, strict=True)]
+    if row_values and len(columns) > 1:
+        return compare(sqlalchemy.tuple_(*columns), sqlalchemy.tuple_(*values))
+    greater = compare is operator.gt
+    strict, weak = (operator.gt, operator.ge) if greater else (operator.lt, operator.le)
+    bound = compare(columns[-1], values[-1])
+    for column, value in zip(columns[-2::-1], values[-2::-1], strict=True):
+        # The first half looks redundant; it is what the index is searched by.
+        bound = weak(column, value) & (strict(column, value) | bound)
+    return bound
+
+
+def _names(what, names):
+    names = tuple(names) if isinstance(names, (tuple, list)) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise RecipeError(f"SQLTable: {what} needs names of columns, as 'id' or ('a', 'b')")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(names)}")
+    return names

@@ -1,0 +1,186 @@
+"""What every source must do. A source's whole test file:
+
+    class TestMySource(SourceSuite):
+        @pytest.fixture
+        def source(self):
+            return MySource(...)  # with some twenty records or more
+
+The tests begin and end at every key, so a hundred records are enough, and quick.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations_with_replacement, islice, pairwise
+
+import pytest
+
+from httpmr import codec, keys
+
+SHARDS = (1, 2, 5, 50)
+
+
+class SourceSuite:
+    """Subclass it, define the fixture `source`, and say what the source can do."""
+
+    splits = True
+    """`split` gives keys, at least as many as asked for where there are records enough."""
+
+    bounded = True
+    """`last` gives a bound."""
+
+    native_order = True
+    """Keys ascend as `httpmr.keys` packs them; where a collation orders them, they may not."""
+
+    fingerprints = False
+    """`fingerprint` tells a change of the input. Then define `change(source)`, which makes one."""
+
+    @pytest.fixture
+    def source(self):
+        raise NotImplementedError("define the fixture `source`")
+
+    @pytest.fixture
+    def expected(self):
+        """The (key, value) pairs in order, where the test can tell; None = it cannot."""
+
+    def change(self, source):
+        """Change the input, behind the back of `source`."""
+        raise NotImplementedError("define change(source)")
+
+    @pytest.fixture
+    def records(self, source):
+        """Everything the source has."""
+        records = list(source.read(None, None))
+        assert len(records) >= 10, "too few records to test with"
+        return records
+
+    # Reading
+
+    def test_reads_what_is_there_and_the_same_again(self, source, records, expected):
+        assert list(source.read(None, None)) == records
+        if expected is not None:
+            assert records == expected
+
+    def test_keys_are_unique_and_never_none(self, records):
+        packed = [keys.pack(key) for key, _ in records]
+        assert None not in [key for key, _ in records]
+        assert len(set(packed)) == len(packed)
+
+    def test_keys_ascend(self, records):
+        if self.native_order:
+            assert all(keys.pack(a) < keys.pack(b) for (a, _), (b, _) in pairwise(records))
+
+    def test_keys_can_be_stored(self, source, records):
+        for key, _ in records:
+            assert codec.loads(codec.dumps(key)) == key
+        for key in source.split(None, source.last(), 4):
+            assert codec.loads(codec.dumps(key)) == key
+
+    def test_reads_between_any_two_keys(self, source, records):
+        for i, j in combinations_with_replacement(_some(range(len(records)), 12), 2):
+            assert list(source.read(records[i][0], records[j][0])) == records[i + 1 : j + 1]
+
+    def test_reads_on_after_any_key_and_up_to_it(self, source, records):
+        for n, (key, _) in enumerate(records):
+            assert list(source.read(key, None)) == records[n + 1 :]
+            assert list(source.read(None, key)) == records[: n + 1]
+
+    def test_reads_lazily_and_can_be_left(self, source, records):
+        one, other = source.read(None, None), source.read(None, None)
+        assert isinstance(one, Iterator)
+        assert next(one) == next(other) == records[0]
+        assert list(islice(one, 5)) == records[1:6]
+        assert next(other) == records[1]
+        for reading in (one, other):
+            if hasattr(reading, "close"):
+                reading.close()
+
+    # The last key
+
+    def test_last_is_a_bound_of_all_and_fixed(self, source, records):
+        last = source.last()
+        assert (last is not None) == self.bounded
+        assert source.last() == last
+        assert list(source.read(None, last)) == records
+        assert list(source.read(records[0][0], last)) == records[1:]
+        if last is not None:
+            assert list(source.read(last, None)) == []
+            assert codec.loads(codec.dumps(last)) == last
+
+    # Splitting
+
+    def test_any_split_reads_each_record_once(self, source, records):
+        last = source.last()
+        for shards in SHARDS:
+            marks = list(source.split(None, last, shards))
+            assert None not in marks
+            assert _through(source, marks, last) == records
+
+    def test_a_split_is_finer_than_asked(self, source, records):
+        if self.splits:
+            for shards in (2, 3, 4):
+                marks = list(source.split(None, source.last(), shards))
+                assert len(marks) >= shards
+                filled = sum(1 for part in _parts(source, marks, source.last()) if part)
+                assert filled >= shards
+
+    def test_a_split_goes_on_after_any_of_its_keys(self, source, records):
+        last = source.last()
+        marks = list(source.split(None, last, 3))
+        for n in _some(range(len(marks)), 6):
+            rest = list(source.split(marks[n], last, 3))
+            assert _through(source, marks[: n + 1] + rest, last) == records
+
+    def test_a_split_that_is_cut_at_every_key_comes_to_its_end(self, source, records):
+        last = source.last()
+        whole = list(source.split(None, last, 3))
+        marks = []
+        while mark := next(iter(source.split(marks[-1] if marks else None, last, 3)), None):
+            marks.append(mark)
+            assert len(marks) <= 4 * len(whole) + 4, "each cut makes the rest of the split finer"
+        assert _through(source, marks, last) == records
+
+    def test_a_split_is_lazy(self, source):
+        split = source.split(None, source.last(), 2)
+        assert isinstance(split, Iterator)
+        next(split, None)
+
+    def test_nothing_is_left_to_split_after_the_last_key(self, source, records):
+        last = source.last()
+        for mark in source.split(records[-1][0], last, 4):
+            assert list(source.read(mark, last)) == []
+
+    # Knowing that it changed
+
+    def test_a_fingerprint_stays_the_same(self, source, records):
+        bounds = [None, records[2][0], records[-1][0], source.last()]
+        for after, until in pairwise(bounds):
+            told = source.fingerprint(after, until)
+            assert source.fingerprint(after, until) == told
+            assert isinstance(told, str) if self.fingerprints else told is None
+
+    def test_a_fingerprint_tells_a_change(self, source):
+        if self.fingerprints:
+            last = source.last()
+            before = source.fingerprint(None, last)
+            self.change(source)
+            assert source.fingerprint(None, last) != before
+
+    # Being looked at
+
+    def test_shows_itself_in_one_line(self, source):
+        assert repr(source).startswith(type(source).__name__ + "(")
+        assert "\n" not in repr(source)
+
+
+def _parts(source, marks, last):
+    for after, until in pairwise([None, *marks, last]):
+        yield list(source.read(after, until))
+
+
+def _through(source, marks, last):
+    """Read from mark to mark, as shards do."""
+    return [record for part in _parts(source, marks, last) for record in part]
+
+
+def _some(numbers, most):
+    """At most about `most` of them, the first and the last among them."""
+    return sorted({*numbers[:: max(1, len(numbers) // most)], *numbers[-1:]})

@@ -1,0 +1,310 @@
+"""Rows of database tables, in keyset pages."""
+
+import datetime
+import uuid
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+import sqlalchemy as sa
+
+from httpmr import sql
+from httpmr.errors import InputError, RecipeError, Unavailable
+from httpmr.sources import SQLTable
+from httpmr.sources import sql as module
+from httpmr.testing.sources import SourceSuite
+
+NOON = datetime.datetime(2026, 1, 1, 12)
+
+
+def create(url, *columns, rows=(), name="docs"):
+    """Make a table of `columns` with `rows`, a dict each; return it."""
+    table = sa.Table(name, sa.MetaData(), *columns)
+    with sql.writing(sql.engine(url)) as connection:
+        table.create(connection)
+        if rows:
+            connection.execute(table.insert(), list(rows))
+    return table
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """The statements that sources execute, as they are."""
+    seen = []
+    fetch = SQLTable._fetch
+
+    def spy(self, query):
+        rows = fetch(self, query)
+        seen.append((query, rows))
+        return rows
+
+    monkeypatch.setattr(SQLTable, "_fetch", spy)
+    return seen
+
+
+# The suite
+
+
+class TestOneColumn(SourceSuite):
+    @pytest.fixture
+    def source(self, database_url):
+        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("title", sa.String(20))
+        rows = [{"id": n * n, "title": f"title {n}"} for n in range(1, 31)]
+        create(database_url, *columns, rows=rows)
+        return SQLTable(database_url, "docs", key="id")
+
+    @pytest.fixture
+    def expected(self):
+        return [(n * n, {"id": n * n, "title": f"title {n}"}) for n in range(1, 31)]
+
+
+class TestSomeRowsAndColumns(SourceSuite):
+    @pytest.fixture
+    def source(self, database_url):
+        rows = [{"id": n, "code": f"{n:02}", "x": n % 3} for n in range(1, 46)]
+        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("x", sa.Integer)
+        code = sa.Column("code", sa.String(20), unique=True, nullable=False)
+        create(database_url, *columns, code, rows=rows)
+        where = "x = 1 or x = 0 and '%:x' <> ''"
+        return SQLTable(database_url, "docs", key="code", columns=["x", "id"], where=where)
+
+    @pytest.fixture
+    def expected(self):
+        return [(f"{n:02}", {"x": n % 3, "id": n}) for n in range(1, 46) if n % 3 != 2]
+
+
+class TestTwoColumns(SourceSuite):
+    native_order = False  # each database orders text in its own way
+
+    @pytest.fixture
+    def source(self, database_url):
+        names = ["b", "a b", "B", "é", "Z", "_", "zz", "a-b"]
+        if database_url.startswith("mysql"):
+            names.remove("B")  # which is b there
+        columns = sa.Column("name", sa.String(20)), sa.Column("n", sa.BigInteger)
+        rows = [{"name": name, "n": n} for name in names for n in range(4)]
+        create(database_url, *columns, sa.PrimaryKeyConstraint("name", "n"), rows=rows)
+        return SQLTable(database_url, "docs", key=("name", "n"))
+
+
+# Keys of many types
+
+BINARY = sa.LargeBinary().with_variant(sa.dialects.mysql.VARBINARY(20), "mysql", "mariadb")
+KEYS = {
+    "three columns": ([sa.Integer] * 3, [(n // 9, n // 3 % 3, n % 3) for n in range(27)]),
+    "moments": ([sa.DateTime], [(NOON + n * datetime.timedelta(hours=7),) for n in range(9)]),
+    "days": ([sa.Date, sa.Integer], [(NOON.date(), n) for n in range(9)]),
+    "decimals": ([sa.Numeric(10, 2)], [(Decimal(n) / 4,) for n in range(9)]),
+    "uuids": ([sa.Uuid], [(uuid.UUID(int=n * 7**40 % 2**128, version=4),) for n in range(9)]),
+    "bytes": ([BINARY], [(bytes([n, 255 - n]),) for n in range(9)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*Decimal objects natively")
+@pytest.mark.parametrize("kind", KEYS)
+def test_keys_of_any_type_are_bounds(database_url, kind):
+    types, keys = KEYS[kind]
+    names = "abc"[: len(types)]
+    columns = [sa.Column(n, t, autoincrement=False) for n, t in zip(names, types, strict=True)]
+    rows = [dict(zip(names, key, strict=True)) for key in reversed(keys)]
+    table = create(database_url, *columns, sa.PrimaryKeyConstraint(*names), rows=rows)
+    source = SQLTable(sql.engine(database_url), table, key=tuple(names))
+    read = [key for key, _ in source.read(None, source.last())]
+    assert sorted(read) == sorted(keys if len(types) > 1 else [key for (key,) in keys])
+    for n, key in enumerate(read):
+        assert [key for key, _ in source.read(key, None)] == read[n + 1 :]
+        assert [key for key, _ in source.read(None, key)] == read[: n + 1]
+    assert list(source.split(None, source.last(), 1)) == read[:-1]
+
+
+# Pages and steps
+
+
+def numbers(url, n, **options):
+    columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("x", sa.Text)
+    create(url, *columns, rows=[{"id": i, "x": "x"} for i in range(1, n + 1)])
+    return SQLTable(url, "docs", key="id", **options)
+
+
+def test_pages_begin_small_and_grow_to_their_limit(sqlite_url, statements):
+    source = numbers(sqlite_url, 4000)
+    reading = source.read(None, None)
+    next(reading)
+    assert [len(rows) for _, rows in statements] == [64]
+    assert len(list(reading)) == 3999
+    assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 1024, 992]
+
+
+def test_pages_of_heavy_rows_are_short(sqlite_url, statements, monkeypatch):
+    monkeypatch.setattr(module, "PAGE_BYTES", 20)
+    assert len(list(numbers(sqlite_url, 100).read(None, None))) == 100
+    assert [len(rows) for _, rows in statements][:3] == [64, 10, 10]
+
+
+def test_no_transaction_is_held_between_pages(database_url):
+    source = numbers(database_url, 200)
+    reading = source.read(None, None)
+    next(reading)
+    with sql.writing(sql.engine(database_url)) as connection:
+        connection.exec_driver_sql("DELETE FROM docs WHERE id = 150")
+        connection.exec_driver_sql("UPDATE docs SET x = 'y' WHERE id = 160")
+    rows = dict(reading)
+    assert 150 not in rows
+    assert rows[160]["x"] == "y"
+
+
+def test_steps_are_even_and_no_statement_is_long(database_url, statements, monkeypatch):
+    monkeypatch.setattr(module, "COUNTED", 512)
+    source = numbers(database_url, 3000)
+    marks = list(source.split(None, source.last(), 4))
+    assert {b - a for a, b in pairwise(marks)} == {8}
+    assert 3000 - marks[-1] <= 8
+    assert list(source.split(marks[100], source.last(), 4)) == marks[101:]
+    offsets = [query._offset for query, _ in statements if query._offset is not None]
+    assert max(offsets) < 2 * 512
+
+
+def test_split_leaves_out_where_nothing_is_wanted(sqlite_url):
+    source = numbers(sqlite_url, 6400, where="id > 6000 or id = 10")
+    marks = list(source.split(None, source.last(), 8))
+    assert sum(1 for mark in marks if mark > 6000) > 16
+    assert sum(1 for mark in marks if 100 < mark <= 6000) < len(marks) / 2
+    read = [list(source.read(a, b)) for a, b in zip([None, *marks], [*marks, None], strict=True)]
+    assert [key for part in read for key, _ in part] == [10, *range(6001, 6401)]
+
+
+def test_an_empty_table_has_nothing(database_url):
+    source = numbers(database_url, 0)
+    assert (list(source.read(None, None)), source.last()) == ([], None)
+    assert list(source.split(None, None, 8)) == []
+
+
+def test_where_and_table_can_be_expressions(database_url):
+    numbers(database_url, 20)
+    table = sa.Table("docs", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    source = SQLTable(database_url, table, key="id", where=(table.c.id > 5) | (table.c.id == 2))
+    assert [row for _, row in source.read(None, 7)] == [{"id": 2}, {"id": 6}, {"id": 7}]
+
+
+def test_a_view_into_where_cannot_break_out(sqlite_url):
+    source = numbers(sqlite_url, 10, where="id = 2 or id = 9 -- and no more")
+    assert [key for key, _ in source.read(None, 5)] == [2]
+
+
+# What a key must be
+
+
+def test_a_key_that_is_not_unique_is_told(database_url):
+    columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("x", sa.Integer)
+    pair = sa.Column("a", sa.Integer), sa.Column("b", sa.Integer)
+    create(database_url, *columns, *pair, sa.UniqueConstraint("a", "b"))
+    told = r"key x of table docs is not declared unique: unique are a, b; id; name these"
+    for use in (
+        lambda s: list(s.read(None, None)),
+        SQLTable.last,
+        lambda s: list(s.split(0, 1, 2)),
+    ):
+        with pytest.raises(InputError, match=told):
+            use(SQLTable(database_url, "docs", key="x"))
+    with pytest.raises(InputError, match="key a of table docs is not declared unique"):
+        SQLTable(database_url, "docs", key="a").last()
+    for key in ("id", ("a", "b"), ("x", "id")):
+        assert SQLTable(database_url, "docs", key=key).last() is None
+
+
+def test_a_key_that_is_unique_in_part_of_the_table_is_told(database_url):
+    columns = sa.Column("id", sa.Integer), sa.Column("x", sa.Integer)
+    table = create(database_url, *columns)
+    with pytest.raises(InputError, match=r"unique are no columns; .* add a constraint"):
+        SQLTable(database_url, "docs", key="id").last()
+    if not database_url.startswith("mysql"):
+        some = dict.fromkeys(["postgresql_where", "sqlite_where"], table.c.x > 1)
+        with sql.writing(sql.engine(database_url)) as connection:
+            sa.Index("part", table.c.id, unique=True, **some).create(connection)
+        fresh = sa.create_engine(database_url)
+        with pytest.raises(InputError, match="not declared unique"):
+            SQLTable(fresh, "docs", key="id").last()
+        fresh.dispose()
+
+
+@pytest.mark.parametrize("key", ["code", ("code", "id")])
+def test_a_null_in_the_key_is_told(database_url, key):
+    columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("code", sa.Integer)
+    rows = [{"id": 1, "code": 1}, {"id": 2, "code": None}, {"id": 3, "code": 3}]
+    create(database_url, *columns, sa.UniqueConstraint("code"), rows=rows)
+    told = "a row of table docs has NULL in its key code.*leave it out by where="
+    with pytest.raises(InputError, match=told):
+        SQLTable(database_url, "docs", key=key).last()
+    with pytest.raises(InputError, match=told):
+        list(SQLTable(database_url, "docs", key=key).read(None, None))
+    filled = SQLTable(database_url, "docs", key=key, where="code IS NOT NULL")
+    assert [row["id"] for _, row in filled.read(None, filled.last())] == [1, 3]
+
+
+def test_a_rounded_key_does_not_read_for_ever(database_url):
+    if database_url.startswith("sqlite"):
+        pytest.skip("keeps floats whole")
+    kind = sa.dialects.mysql.FLOAT().with_variant(sa.REAL(), "postgresql")
+    columns = [sa.Column("f", kind, primary_key=True, autoincrement=False)]
+    create(database_url, *columns, rows=[{"f": 0.1 * n} for n in range(100)])
+    with pytest.raises(InputError, match="is after itself, as rounded numbers are"):
+        list(SQLTable(database_url, "docs", key="f").read(None, None))
+
+
+# What is not there
+
+
+def test_an_unknown_table_or_column_is_told(database_url):
+    numbers(database_url, 3)
+    with pytest.raises(InputError, match=r"no table 'dosc' .*did you mean docs"):
+        SQLTable(database_url, "dosc", key="id").last()
+    missing = sa.Table("dosc", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    with pytest.raises(InputError, match=r"no table 'dosc' .*did you mean docs"):
+        SQLTable(database_url, missing, key="id").last()
+    with pytest.raises(InputError, match="no column 'idd': did you mean id"):
+        SQLTable(database_url, "docs", key="idd").last()
+    with pytest.raises(InputError, match="no column 'text': did you mean"):
+        list(SQLTable(database_url, "docs", key="id", columns=["id", "text"]).read(None, None))
+
+
+def test_a_wrong_where_is_told_in_one_line(database_url):
+    numbers(database_url, 3)
+    source = SQLTable(database_url, "docs", key="id", where="colour = 1")
+    with pytest.raises(InputError, match=r"table docs cannot be read \(.*colour") as caught:
+        list(source.read(None, None))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_is_away_is_nobodys_fault():
+    source = SQLTable("postgresql+psycopg://someone@127.0.0.1:9/x", "docs", key="id")
+    with pytest.raises(Unavailable):
+        source.last()
+
+
+@pytest.mark.parametrize(
+    "table, options, told",
+    [
+        (None, {"key": "id"}, "table is a name or a SQLAlchemy Table"),
+        ("", {"key": "id"}, "table is a name or a SQLAlchemy Table"),
+        ("t", {"key": ()}, "key needs names of columns"),
+        ("t", {"key": 5}, "key needs names of columns"),
+        ("t", {"key": ("a", "a")}, "key names a column twice"),
+        ("t", {"key": "id", "columns": []}, "columns needs names"),
+        ("t", {"key": "id", "columns": "title"}, "columns needs names"),
+        ("t", {"key": "id", "where": {"x": 1}}, "where is SQL text or an expression"),
+    ],
+)
+def test_what_cannot_work_is_told_at_once(sqlite_url, table, options, told):
+    with pytest.raises(RecipeError, match=told):
+        SQLTable(sqlite_url, table, **options)
+    with pytest.raises(RecipeError, match="no database URL"):
+        SQLTable("not a URL", "t", key="id")
+
+
+def test_shows_itself_without_the_password():
+    url = "postgresql+psycopg://me:secret@host/db"
+    source = SQLTable(url, "docs", key=("a", "b"), columns=["x"], where="x > 1")
+    assert repr(source) == (
+        "SQLTable('postgresql+psycopg://me:***@host/db', 'docs', key=('a', 'b'), columns=['x'], "
+        "where='x > 1')"
+    )
