@@ -1,0 +1,105 @@
+"""Output as one file of JSON lines or CSV, put together from staged parts."""
+
+import csv
+import json
+from base64 import b64encode
+from datetime import date, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from httpmr.errors import RecipeError
+from httpmr.sinks.staged import Staged
+
+
+class JSONLines(Staged):
+    """A file with one JSON array `[key, value]` to a line, in UTF-8, in the order of the shards.
+
+    Tuples are arrays. What JSON lacks becomes a string: Decimal and UUID as str() shows them,
+    date, time and datetime in ISO format, bytes in base64; a timedelta its number of seconds, a
+    set a sorted array. NaN, infinities and other types are an OutputError that names the key.
+    """
+
+    def line(self, key, value):
+        try:
+            return b"%b\n" % _json([key, value]).encode()
+        except UnicodeEncodeError:  # a lone surrogate, which UTF-8 lacks and JSON can escape
+            return json.dumps([key, value], default=_plain, allow_nan=False).encode() + b"\n"
+
+
+class CSVFile(Staged):
+    """A CSV file (RFC 4180, UTF-8) with the columns `header`, in the order of the shards.
+
+    The parts of a tuple key come first, then the value: whole where one column is left, else a
+    tuple or list by position, or a dict by the names of the columns. None is an empty cell; lists
+    and dicts inside a cell are JSON, and other types are written as `JSONLines` does. A pair with
+    more or fewer parts than columns is an OutputError. Cells that begin a formula are not escaped.
+    """
+
+    def __init__(self, path, header):
+        super().__init__(path)
+        names = list(header) if isinstance(header, (tuple, list)) else []
+        if not names or not all(isinstance(name, str) for name in names):
+            raise RecipeError(
+                f"CSVFile takes names of columns, as header=('word', 'count'), not {header!r:.80}"
+            )
+        if len(set(names)) < len(names):
+            raise RecipeError(f"CSVFile: header names a column twice: {', '.join(names)}")
+        self.header = tuple(names)
+        self.head = _csv(self.header)
+
+    def line(self, key, value):
+        parts = key if isinstance(key, tuple) else (key,)
+        left = self.header[len(parts) :]
+        cells = [*parts, *_spread(value, left)]
+        if len(cells) != len(self.header):
+            raise ValueError(f"it makes {len(cells)} cells for the columns {self.header}")
+        return _csv([_cell(cell) for cell in cells])
+
+    def __repr__(self):
+        return f"CSVFile({self.path!r}, header={self.header!r})"
+
+
+def _spread(value, names):
+    if len(names) == 1:
+        return [value]
+    if isinstance(value, dict):
+        if value.keys() != set(names):
+            raise ValueError(f"its value has {list(value)} for the columns {list(names)}")
+        return [value[name] for name in names]
+    return value if isinstance(value, (tuple, list)) else [value]
+
+
+def _plain(value):
+    """Return what stands in JSON for a value of a type that JSON lacks."""
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    if isinstance(value, (date, time)):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=_json)  # for a set has no order that lasts
+    raise TypeError(f"there is no JSON for the type {type(value).__name__}")
+
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
+
+
+def _cell(value):
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if not isinstance(value, (tuple, list, dict)):
+        value = _plain(value)
+    return value if isinstance(value, (str, float)) else _json(value)
+
+
+class _Line:
+    """What csv.writer writes to: it gives the line back."""
+
+    write = staticmethod(str.encode)
+
+
+# Lines end in CR LF, for csv quotes only the line ends that it writes itself.
+_csv = csv.writer(_Line).writerow

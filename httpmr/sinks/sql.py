@@ -1,0 +1,308 @@
+"""Output as rows of a table in a SQL database, the store's own or any other."""
+
+import difflib
+from typing import NamedTuple
+
+import sqlalchemy
+from sqlalchemy import bindparam, exc
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from httpmr import sql
+from httpmr.errors import OutputError, RecipeError
+from httpmr.interfaces import Sink
+
+MODES = ("upsert", "insert", "update")
+
+# What the drivers and SQLAlchemy raise for a value that they or the database refuse.
+_REFUSALS = (exc.StatementError, TypeError, ValueError, ArithmeticError, AttributeError)
+
+
+class SQLTable(Sink):
+    """Rows of a table that is there: a pair's key goes to the columns `key`, its value to `value`.
+
+    One name (`key="word"`) takes the key or value whole. Several (`key=("year", "word")`) take
+    its parts: those of a tuple or list by position, or of a dict by the columns' names.
+    `mode="upsert"` inserts the row, or changes that of the same key; `"update"` changes the rows
+    that are there, and passes over keys that have none; `"insert"` only adds.
+
+    Where `database` (a URL or an Engine) is the store's own, rows are written in the commit of
+    their slice, exactly once. Elsewhere upserts and updates may be done again, to the same rows;
+    `"insert"` is refused there. If a job gives several pairs of one key, the row is that of the
+    last to be committed; and keys that the table's collation takes for equal, as MySQL's usual
+    ones take "a" and "A", are one row.
+    """
+
+    guarantee = "keyed"
+
+    def __init__(self, database, table, *, key, value, mode="upsert"):
+        if not isinstance(table, (str, sqlalchemy.Table)) or not str(table):
+            raise RecipeError(f"SQLTable takes a table's name, or a Table, not {table!r:.80}")
+        if mode not in MODES:
+            raise RecipeError(f"SQLTable: mode is {' or '.join(map(repr, MODES))}, not {mode!r}")
+        sql.engine(database)  # raises RecipeError; it does not connect
+        self.database = database
+        self.table = table
+        self.key, self.whole_key = _names("key", key)
+        self.value, self.whole_value = _names("value", value)
+        if twice := set(self.key) & set(self.value):
+            raise RecipeError(f"SQLTable: {twice.pop()!r} cannot be a column of key and of value")
+        self.mode = mode
+        self._statements = None
+
+    def joins(self, store):
+        """Tell whether the table is in the store's own database."""
+        return sql.identity(self.database) == store.database
+
+    def check(self, store):
+        """Raise OutputError unless the table is there and can take rows in this mode."""
+        if self.mode == "insert" and not self.joins(store):
+            raise OutputError(
+                f"{self!r} would insert rows twice where a slice is done again: use mode="
+                '"upsert", or a store= in the same database'
+            )
+        table = self._described()
+        for name in (*self.key, *self.value):
+            if name not in table.columns:
+                near = difflib.get_close_matches(name, table.columns, n=3) or table.columns
+                raise OutputError(
+                    f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
+                )
+        if self.mode != "update":
+            self._check_filled(table)
+        if self.mode == "upsert":
+            self._check_unique(table)
+
+    def join(self, pairs, slice, batch):
+        """Write the rows in the slice's commit."""
+        if rows := self._rows(pairs):
+            batch.sql(lambda connection: self._execute(connection, rows))
+
+    def write(self, pairs, slice):
+        """Write the rows in a transaction of their own, before the slice's commit."""
+        if rows := self._rows(pairs):
+            with sql.writing(sql.engine(self.database)) as connection:
+                self._execute(connection, rows)
+
+    # Rows
+
+    def _rows(self, pairs):
+        """Return (key, row) for each pair, the rows as parameters of the statement."""
+        rows = []
+        for key, value in pairs:
+            try:
+                parts = {
+                    **_spread("key", self.key, self.whole_key, key),
+                    **_spread("value", self.value, self.whole_value, value),
+                }
+            except ValueError as error:
+                raise OutputError(f"{self.mode} of key {key!r:.80}: {error}", key=key) from None
+            if self.mode != "insert" and any(parts[_parameter(name)] is None for name in self.key):
+                message = f"{self.mode} of key {key!r:.80}: None is NULL, which no row's key equals"
+                raise OutputError(f"{message}: leave it out, or give another key", key=key)
+            rows.append((key, parts))
+        return rows
+
+    def _execute(self, connection, rows):
+        error = self._refusal(connection, rows)
+        if error is None:
+            return
+        if (broken := self._broken(connection)) is not None:
+            raise OutputError(f"{self!r} cannot be written: {_said(broken)}") from broken
+        while len(rows) > 1:
+            half = len(rows) // 2
+            found = self._refusal(connection, rows[:half])
+            rows = rows[half:] if found is None else rows[:half]
+            error = found or error
+        key = rows[0][0]
+        error = self._refusal(connection, rows) or error
+        raise OutputError(f"{self.mode} of key {key!r:.80} was refused: {_said(error)}", key=key)
+
+    def _refusal(self, connection, rows):
+        """Execute the statement for all rows, or for none; return the error where one is refused.
+
+        Without the savepoint PostgreSQL would answer nothing more in this transaction.
+        """
+        return _attempt(connection, self._prepared().main, [row for _, row in rows])
+
+    def _broken(self, connection):
+        """Return the error if not even no row can be written: then it is not a row's fault."""
+        probes = (_attempt(connection, probe) for probe in self._prepared().probes)
+        return next(filter(None, probes), None)
+
+    # Statements
+
+    def _prepared(self):
+        if self._statements is None:
+            engine = sql.engine(self.database)
+            table = sql.table(engine, self.table, OutputError)
+            self._statements = self._made(table, engine.dialect.name)
+        return self._statements
+
+    def _made(self, table, dialect):
+        columns = {name: bindparam(_parameter(name)) for name in (*self.key, *self.value)}
+        update = table.update().values({name: columns[name] for name in self.value})
+        for name in self.key:
+            update = update.where(table.c[name] == columns[name])
+        same = {name: table.c[name] for name in self.value}
+        probes = [table.update().values(same).where(sqlalchemy.false())]
+        if self.mode == "update":
+            return _Statements(update, probes)
+        none = sqlalchemy.select(*(table.c[name] for name in columns)).where(sqlalchemy.false())
+        probes.append(table.insert().from_select(list(columns), none, include_defaults=False))
+        if self.mode == "insert":
+            return _Statements(table.insert().values(columns), probes[1:])
+        return _Statements(self._upsert(table, dialect, columns), probes)
+
+    def _upsert(self, table, dialect, columns):
+        if dialect in ("mysql", "mariadb"):
+            insert = mysql.insert(table).values(columns)
+            new = {name: insert.inserted[name] for name in self.value}
+            return insert.on_duplicate_key_update(new)
+        if dialect not in ("sqlite", "postgresql"):
+            raise OutputError(f'no upsert in {dialect}: use mode="update", or "insert"')
+        insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(columns)
+        new = {name: insert.excluded[name] for name in self.value}
+        return insert.on_conflict_do_update(index_elements=list(self.key), set_=new)
+
+    # The table
+
+    def _described(self):
+        """Return the table as the database has it now: it may have been mended since."""
+        engine = sql.engine(self.database)
+        schema, _, name = getattr(self.table, "fullname", self.table).rpartition(".")
+        try:
+            with sql.translated():
+                return sqlalchemy.Table(
+                    name, sqlalchemy.MetaData(), schema=schema or None, autoload_with=engine
+                )
+        except exc.NoSuchTableError as error:
+            raise OutputError(
+                f"no table {name!r} in {sql.identity(self.database)}; one that would do, if the "
+                f"types suit: {self._create(engine, name, schema or None)}",
+                table=name,
+            ) from error
+
+    def _create(self, engine, name, schema):
+        maria = getattr(engine.dialect, "is_mariadb", False)
+        binary = "utf8mb4_nopad_bin" if maria else "utf8mb4_bin"  # else "a" and "A" are one key
+        key = sqlalchemy.String(255).with_variant(
+            mysql.VARCHAR(255, charset="utf8mb4", collation=binary), "mysql", "mariadb"
+        )
+        value = sqlalchemy.Numeric().with_variant(mysql.DOUBLE(), "mysql", "mariadb")
+        keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self.key]
+        values = [sqlalchemy.Column(name, value) for name in self.value]
+        table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
+        return " ".join(str(CreateTable(table).compile(dialect=engine.dialect)).split())
+
+    def _check_filled(self, table):
+        ours = getattr(self.table, "columns", {})  # a Table that was given may fill in more
+        for column in table.columns:
+            filled = (
+                column.nullable
+                or column.server_default is not None
+                or column is table.autoincrement_column
+                or (column.name in ours and ours[column.name].default is not None)
+            )
+            if not filled and column.name not in (*self.key, *self.value):
+                raise OutputError(
+                    f"table {table} needs a value for its column {column.name!r}, which {self!r} "
+                    'has none for: give it a default, or use mode="update" for rows that are there'
+                )
+
+    def _check_unique(self, table):
+        unique, key = _unique(table), set(self.key)
+        if key not in unique:
+            shown = "; ".join(sorted(", ".join(sorted(names)) for names in unique)) or "no columns"
+            raise OutputError(
+                f"table {table} has no unique key of just {', '.join(self.key)}, which an upsert "
+                f"needs (unique are: {shown}): declare one"
+            )
+        if sql.engine(self.database).dialect.name in ("mysql", "mariadb"):
+            for names in unique:
+                if names & {*self.key, *self.value} and not names >= key:
+                    raise OutputError(
+                        f"table {table} is also unique by {', '.join(sorted(names))}, and an upsert"
+                        ' in MySQL would change the row of another key: use mode="update"'
+                    )
+
+    def __repr__(self):
+        url = sql.engine(self.database).url.set(query={}).render_as_string(hide_password=True)
+        key = self.key[0] if self.whole_key else self.key
+        value = self.value[0] if self.whole_value else self.value
+        mode = "" if self.mode == "upsert" else f", mode={self.mode!r}"
+        return f"SQLTable({url!r}, {str(self.table)!r}, key={key!r}, value={value!r}{mode})"
+
+
+class _Statements(NamedTuple):
+    """What writes a row, and what writes none but asks for the same table, columns and rights."""
+
+    main: object
+    probes: list
+
+
+def _attempt(connection, statement, rows=None):
+    """Execute all of it and return None, or nothing of it and return the error."""
+    savepoint = connection.begin_nested()
+    try:
+        with sql.translated():  # what is the database's own trouble ends the transaction
+            connection.execute(statement, rows)
+    except _REFUSALS as error:
+        savepoint.rollback()
+        return error
+    savepoint.commit()
+    return None
+
+
+def _said(error):
+    """Return the database's message in one line, without the statement and its parameters."""
+    cause = getattr(error, "orig", None) or error
+    said = cause.args[-1] if cause.args else ""
+    return (str(said).strip() or type(cause).__name__).splitlines()[0]
+
+
+def _parameter(column):
+    return f"httpmr_{column}"  # SQLAlchemy reserves the columns' own names
+
+
+def _names(what, names):
+    """Return the columns' names as a tuple, and whether it was one that takes all."""
+    whole = isinstance(names, str)
+    names = (names,) if whole else tuple(names) if isinstance(names, (tuple, list)) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise RecipeError(f"SQLTable: {what} needs names of columns, as 'word' or ('a', 'b')")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(names)}")
+    return names, whole
+
+
+def _spread(what, names, whole, given):
+    if whole:
+        return {_parameter(names[0]): given}
+    if isinstance(given, dict):
+        if given.keys() != set(names):
+            raise ValueError(f"its {what} has {list(given)} for the columns {list(names)}")
+        return {_parameter(name): given[name] for name in names}
+    parts = given if isinstance(given, (tuple, list)) else (given,)
+    if len(parts) != len(names):
+        raise ValueError(f"its {what} has {len(parts)} parts for the columns {list(names)}")
+    return {_parameter(name): part for name, part in zip(names, parts, strict=True)}
+
+
+def _unique(table):
+    """Return the sets of columns whose values, taken together, come once in a table."""
+    found = [set(table.primary_key.columns.keys())]
+    for constraint in table.constraints:
+        if isinstance(constraint, sqlalchemy.UniqueConstraint):
+            found.append(set(constraint.columns.keys()))
+    for index in table.indexes:
+        options = [index.dialect_options[name] for name in ("sqlite", "postgresql", "mysql")]
+        partial = any(option.get(what) is not None for option in options for what in _PARTLY)
+        plain = all(isinstance(part, sqlalchemy.Column) for part in index.expressions)
+        if index.unique and plain and not partial:
+            found.append(set(index.columns.keys()))
+    return [names for names in found if names]
+
+
+_PARTLY = ("where", "length")
+"""Options of an index that is unique for some rows, or by the beginnings of values."""
