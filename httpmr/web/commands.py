@@ -7,12 +7,12 @@ WGET = (
 
 
 def commands(job: str) -> dict[str, str]:
-    """Return {driver: its command line}; `job` is the whole URL of a job, without slash."""
+    """Return {driver: its command line}; `job` is the whole URL of a job, with its slash."""
     return {
-        "wget": f"{WGET} {job}/drive",
+        "wget": f"{WGET} {job}drive",
         "curl": (
             "while [ \"$(curl -s --retry 50 --retry-connrefused -o /dev/null -w '%{http_code}' "
-            f"-d '' {job}/step)\" = 202 ]; do :; done"
+            f"-d '' {job}step)\" = 202 ]; do :; done"
         ),
-        "httpmr": f"httpmr drive -j 4 {job}/",
+        "httpmr": f"httpmr drive -j 4 {job}",
     }

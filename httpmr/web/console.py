@@ -23,7 +23,7 @@ def console(visit):
     visit.must_operate()
     before = visit.query().get("before")
     jobs = visit.work.all(limit=LISTED + 1, before=before)
-    listed = [(visit.link(job, "view", "/"), job.status()) for job in jobs[:LISTED]]
+    listed = [(visit.link(job, "view"), job.status()) for job in jobs[:LISTED]]
     older = jobs[LISTED - 1].id if len(jobs) > LISTED else None
     return pages.page(
         "console.html",
@@ -45,13 +45,11 @@ def new(visit):
         job = visit.work.start(params)
     except RecipeError as error:
         raise exc.HTTPBadRequest(str(error)) from None
-    page = visit.link(job, "view", "/")
+    page = visit.link(job, "view")
     if not visit.sends_json:
         return pages.redirect(page)
     answer = {"job": job.id, "url": visit.full(page)}
-    answer |= {
-        rest: visit.full(visit.link(job, "drive", f"/{rest}")) for rest in ("drive", "status")
-    }
+    answer |= {rest: visit.full(visit.link(job, "drive", rest)) for rest in ("drive", "status")}
     return pages.data(answer, 201)
 
 

@@ -21,7 +21,7 @@ def page(visit):
         "job.html",
         mount=visit.mount,
         here=visit.inside(),
-        drive=visit.link(job, "drive", "/"),
+        drive=visit.link(job, "drive"),
         status=status,
         error=(visit.record.error or {}) if sees else {},
         params=visit.record.params if sees else {},

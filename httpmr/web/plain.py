@@ -17,26 +17,24 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-# type: (its name, to JSON, from JSON)
-_TYPES = {
-    bytes: (
-        "$bytes",
-        lambda b: base64.b64encode(b).decode(),
-        lambda s: base64.b64decode(s, None, True),
-    ),
-    date: ("$date", date.isoformat, date.fromisoformat),
-    datetime: ("$datetime", datetime.isoformat, datetime.fromisoformat),
-    time: ("$time", time.isoformat, time.fromisoformat),
-    timedelta: (
-        "$timedelta",
-        lambda d: [d.days, d.seconds, d.microseconds],
-        lambda p: timedelta(*p),
-    ),
-    UUID: ("$uuid", str, UUID),
-    Decimal: ("$decimal", str, Decimal),
-    complex: ("$complex", lambda c: [c.real, c.imag], lambda p: complex(*p)),
+DEEPEST = 20  # tuples in tuples, in a key that a request gives
+
+_WRITTEN = {
+    bytes: ("$bytes", lambda raw: base64.b64encode(raw).decode()),
+    date: ("$date", date.isoformat),
+    datetime: ("$datetime", datetime.isoformat),
+    time: ("$time", time.isoformat),
+    timedelta: ("$timedelta", lambda span: [span.days, span.seconds, span.microseconds]),
+    UUID: ("$uuid", str),
+    Decimal: ("$decimal", str),
+    complex: ("$complex", lambda z: [z.real, z.imag]),
 }
-_NAMES = {name: read for name, _, read in _TYPES.values()} | {
+_READ = {  # what can be a key
+    "$bytes": lambda said: base64.b64decode(said, validate=True),
+    "$date": date.fromisoformat,
+    "$datetime": datetime.fromisoformat,
+    "$uuid": UUID,
+    "$decimal": Decimal,
     "$float": float,
     "$none": lambda _: None,
 }
@@ -57,19 +55,29 @@ def plain(value):
         return {"$dict": [[plain(key), plain(item)] for key, item in value.items()]}
     if kind in (set, frozenset):
         return {f"${kind.__name__}": sorted(map(plain, value), key=repr)}
-    if kind in _TYPES:
-        name, write, _ = _TYPES[kind]
+    if kind in _WRITTEN:
+        name, write = _WRITTEN[kind]
         return {name: write(value)}
     return {f"${kind.__name__}": repr(value)}
 
 
 def text(key) -> str:
     """Return the text that `parse` reads as an equal key."""
-    if type(key) is str:
-        return json.dumps(key, ensure_ascii=False) if _looks_json(key) else key
+    if type(key) is str and not _looks_json(key) and _encodes(key):
+        return key
     if key is None or type(key) is bool:
         return '{"$none": 0}' if key is None else str(int(key))
-    return json.dumps(plain(key), ensure_ascii=False)
+    said = json.dumps(plain(key), ensure_ascii=False)
+    return said if _encodes(said) else json.dumps(plain(key))
+
+
+def _encodes(text):
+    """Whether a text can stand in a URL: a lone surrogate cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse(text: str):
@@ -90,15 +98,17 @@ def _refuse(name):
     raise ValueError(name)
 
 
-def _key(found):
+def _key(found, depth=0):
     if type(found) is list:
-        return tuple(map(_key, found))
+        if depth == DEEPEST:
+            raise ValueError(f"a key's tuples go at most {DEEPEST} deep")
+        return tuple(_key(item, depth + 1) for item in found)
     if type(found) is not dict:
         return found
     [name, inner] = next(iter(found.items()), (None, None))
-    if len(found) != 1 or name not in _NAMES:
+    if len(found) != 1 or name not in _READ:
         raise ValueError(f"{json.dumps(found)[:100]} is no key; a string that looks so is quoted")
     try:
-        return _NAMES[name](inner)
+        return _READ[name](inner)
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"{json.dumps(found)[:100]} is no key: {error}") from None

@@ -140,7 +140,7 @@ class Visit:
 
     def link(self, job, scope: str, rest: str = "") -> str:
         """Return the path of a job under a token of its own."""
-        return self.mount + self.master.link(scope, job=job) + rest
+        return f"{self.master.link(scope, self.mount, job)}/{rest}"
 
     def full(self, path: str) -> str:
         """Return the whole URL of a path, by the Host that was asked for."""

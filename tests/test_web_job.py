@@ -1,0 +1,295 @@
+"""A job's page, its status, and what an operator does with it."""
+
+import html
+
+import pytest
+from weblib import LINES, client, follow, link, master, output, stranger, words
+
+from httpmr import counters
+from httpmr.errors import JobError
+from httpmr.sinks import Memory
+from httpmr.stores import MemoryStore
+
+EVIL = "<script>alert(1)</script>\"'&{{7*7}}"
+
+
+def broken(key, line):
+    if key in (5, 6):
+        raise LookupError("secret value")
+    return words(key, line)
+
+
+@pytest.fixture
+def made():
+    return master()
+
+
+@pytest.fixture
+def web(made):
+    return client(made)
+
+
+@pytest.fixture
+def stopped():
+    """A Master whose job stops at its first bad record."""
+    return master(mapper=broken)
+
+
+# Who sees what
+
+
+def test_the_page_tells_how_to_drive_it(made):
+    job = made.start()
+    url = link(made, job, "drive", "http://example.org")
+    text = html.unescape(stranger(made).get(url, extra_environ={"HTTP_HOST": "example.org"}).text)
+    assert (
+        "wget -q -r -l inf -np -nd -e robots=off --delete-after --tries=0 --waitretry=10 "
+        f"--timeout=120 --retry-connrefused --retry-on-http-error=429,502,503,504 {url}drive"
+    ) in text
+    assert f"-d '' {url}step" in text and f"httpmr drive -j 4 {url}" in text
+
+
+def test_the_page_reloads_itself_while_the_job_runs(made, web):
+    job = made.start()
+    url = link(made, job, "view")
+    assert 'http-equiv="refresh"' in web.get(url).text
+    made.work.pause(job.id)
+    assert 'http-equiv="refresh"' not in web.get(url).text
+
+
+def test_the_page_in_every_state(made, web):
+    job = made.start()
+    url = link(made, job, "view")
+    seen = [web.get(url).text]
+    made.work.pause(job.id)
+    seen.append(web.get(url).text)
+    made.work.cancel(job.id)
+    seen.append(web.get(url).text)
+    seen.append(web.get(link(made, made.run(), "view")).text)
+    for state, text in zip(("running", "paused", "cancelled", "done"), seen, strict=True):
+        assert f'<span class="state {state}">{state}</span>' in text
+
+
+def test_drive_scope_sees_no_key_value_or_traceback(stopped):
+    web, job = stranger(stopped), stopped.start()
+    drive, view = link(stopped, job), link(stopped, job, "view")
+    follow(web, drive + "drive")
+    for path in ("", "status"):
+        assert "secret value" not in web.get(drive + path).text
+        assert "Traceback" not in web.get(drive + path).text
+        assert "secret value" in web.get(view + path).text
+    assert "Traceback" in web.get(view).text
+    assert "LookupError" in web.get(drive + "status").json["error"]
+    assert "secret value" in client(stopped).get(drive).text
+
+
+def test_bad_records_are_shown_with_their_tracebacks():
+    made = master(mapper=broken, max_bad_records=5)
+    job = made.run()
+    page = stranger(made).get(link(made, job, "view"))
+    assert page.text.count("LookupError: secret value") >= 2
+    assert len(page.html.select("details.bad")) == 2
+    assert "secret value" not in stranger(made).get(link(made, job)).text
+
+
+def test_only_so_many_bad_records_are_shown():
+    def never(key, line):
+        raise LookupError("no")
+
+    made = master(mapper=never, max_bad_records=99, lines=dict.fromkeys(range(30), ""))
+    page = stranger(made).get(link(made, made.run(), "view"))
+    assert len(page.html.select("details.bad")) == 20 and "and 10 more" in page.text
+
+
+def test_there_are_no_buttons_for_who_may_not(made):
+    job = made.start()
+    for scope in ("drive", "view"):
+        page = stranger(made).get(link(made, job, scope))
+        assert "csrf" not in page.text and not page.html.select('form[method="post"]')
+
+
+def test_nothing_is_unescaped_anywhere():
+    def mapper(key, line):
+        if key == 1:
+            raise LookupError(EVIL)
+        counters.count(EVIL)
+        yield EVIL, EVIL
+        yield (EVIL, 1), {EVIL: [EVIL]}
+
+    lines = {EVIL + str(n): "" for n in range(3)} | {EVIL: "bad"}
+
+    def bad_too(key, line):
+        if line == "bad":
+            raise LookupError(EVIL)
+        return mapper(key, line)
+
+    made = master(lines, mapper=bad_too, reducer=None, max_bad_records=1)
+    object.__setattr__(made.recipe, "name", f"<i>{EVIL}</i>")
+    web, job = client(made), made.run()
+    view = link(made, job, "view")
+    key = web.get(view + "output").html.select("td a")[0]["href"]
+    paths = ("/", view, view + "output", key, view + "drive", view + "output?after=" + EVIL[:8])
+    for path in paths:
+        text = web.get(path).text
+        assert "<script>alert" not in text and "<i>" not in text and "{{7*7}}" in text + "{{7*7}}"
+        assert "49" not in text.replace(job.id, "")
+    missing = web.get(view + "output?key=<script>alert(1)</script>", status=404)
+    assert "<script>alert" not in missing.text
+
+
+def test_lone_surrogates_break_no_page():
+    def mapper(key, line):
+        yield "\ud800", "\udfff"
+
+    made = master({1: ""}, mapper=mapper, reducer=None)
+    job = made.run()
+    view = link(made, job, "view")
+    for path in ("", "output", "output.csv", "output.jsonl", 'output?key="\\ud800"'):
+        assert client(made).get(view + path).status_int == 200
+    page = client(made).get(view + "output", headers={"Accept": "application/json"})
+    assert page.json["rows"] == [["\ud800", "\udfff"]]
+
+
+# Status
+
+
+def test_status(made, web):
+    job = made.run()
+    said = web.get(link(made, job) + "status").json
+    assert said == job.status()
+    assert set(said) == {
+        "job", "recipe", "state", "phase", "progress", "records", "slices", "counters",
+        "bad_records", "shards", "started", "finished", "error",
+    }  # fmt: skip
+    assert said["counters"] == {"lines": len(LINES)} and said["records"] == len(LINES)
+
+
+# Actions
+
+
+def test_actions_by_form(made, web):
+    job = made.start()
+    page = web.get(link(made, job, "view"))
+    for label, state in (("Pause", "paused"), ("Resume", "running"), ("Cancel", "cancelled")):
+        [form] = [f for f in page.forms.values() if f.action.endswith("/" + label.lower())]
+        answer = form.submit()
+        assert answer.status_int == 303
+        assert answer.headers["Location"] == link(made, job, "view")
+        assert job.state == state
+        page = answer.follow()
+    [form] = page.forms.values()
+    assert form.action.endswith("/delete")
+    assert form.submit().headers["Location"] == "/"
+    assert made.jobs() == []
+    web.get(link(made, made.start(), "view"))
+
+
+def test_actions_by_json(made, web):
+    job = made.start()
+    url = link(made, job)
+    assert web.post_json(url + "pause", {}).json == job.status()
+    assert job.state == "paused"
+    assert web.post_json(url + "resume", {}).json["state"] == "running"
+    assert web.post_json(url + "delete", {}).json["state"] == "running"
+    assert web.get(url + "status", status=404).json["error"]
+
+
+def test_an_action_that_does_not_fit(made, web):
+    job = made.start()
+    url = link(made, job)
+    for action in ("resume", "skip"):
+        assert web.post_json(url + action, {}, status=409).json["error"]
+    made.work.cancel(job.id)
+    for action in ("pause", "resume", "skip", "cancel"):
+        assert web.post_json(url + action, {}, status=409).json["error"]
+    csrf = made.tokens.csrf("local", made.clock())
+    assert "cancelled" in web.post(url + "pause", {"csrf": csrf}, status=409).text
+
+
+def test_skip_and_resume_after_a_bad_record(stopped):
+    web, job = client(stopped), stopped.run()
+    view = link(stopped, job, "view")
+    for n in (1, 2):
+        assert job.state == "paused"
+        assert [a for a in ("resume", "skip") if f"{view}{a}" in web.get(view).text]
+        assert web.post_json(view + "resume", {}).json["state"] == "running"
+        follow(web, view + "drive")
+        assert web.post_json(view + "skip", {}).json["bad_records"] == n
+        follow(web, view + "drive")
+    assert job.state == "done"
+    assert output(job)["the"] == 2 * (len(LINES) - 2)
+
+
+def test_actions_need_more_than_a_link(made):
+    job = made.start()
+    csrf = made.tokens.csrf("local", made.clock())
+    for scope in ("drive", "view"):
+        for action in ("pause", "resume", "skip", "cancel", "delete"):
+            url = link(made, job, scope) + action
+            stranger(made).post_json(url, {}, status=403)
+            stranger(made).post(url, {"csrf": csrf}, status=403)
+    assert job.state == "running"
+
+
+def test_actions_need_csrf(made, web):
+    job = made.start()
+    url = link(made, job, "view") + "cancel"
+    csrf = made.tokens.csrf("local", made.clock())
+    web.post(url, status=403)
+    web.post(url, {"csrf": "x"}, status=403)
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        web.post(url, {"csrf": csrf}, headers=headers, status=403)
+        web.post_json(url, {}, headers=headers, status=403)
+    assert job.state == "running"
+    web.post(url, {"csrf": csrf}, headers={"Origin": "null"}, status=303)
+
+
+# Links that are none
+
+
+def test_links_of_others_are_not_found(made, web):
+    job, other = made.start(), made.start()
+    good = made.tokens.make("drive", 0, job.id)
+    for path in (
+        f"/{job.id}/{made.tokens.make('drive', 0, other.id)}/",
+        f"/{job.id}/{made.tokens.make('drive', 1, job.id)}/",
+        f"/{job.id}/{made.tokens.make('operate', 0, job.id)}/",
+        f"/{job.id}/{made.tokens.make('start', 0)}/",
+        f"/{job.id}/{good[:-1]}/",
+        f"/{job.id}x/{good}/",
+        f"/nothing/{good}/",
+        f"/operate/{good}/",
+        f"/start/{good}/",
+    ):
+        web.get(path, status=404)
+        answer = web.post(path + "step", expect_errors=True)
+        assert answer.status_int == 404
+
+
+def test_a_job_of_another_recipe_in_the_same_store():
+    store = MemoryStore()
+    a, b = master(store=store), master(store=store)
+    object.__setattr__(b.recipe, "name", "other")
+    job = a.start()
+    token = b.tokens.make("view", 0, job.id)
+    client(b).get(f"/{job.id}/{token}/", status=404)
+    client(b).get(link(a, job), status=404)
+
+
+def test_a_job_of_another_store_is_a_conflict_whatever_the_token(made):
+    job = master().start()
+    for rest in ("", "drive", "status", "output"):
+        answer = client(made).get(f"/{job.id}/xyz/{rest}", status=409)
+        assert "store" in answer.text
+    assert "store" in client(made).post(f"/{job.id}/xyz/step", status=409).json["error"]
+
+
+def test_output_that_went_elsewhere_is_said():
+    made = master(sink=Memory())
+    job = made.run()
+    page = client(made).get(link(made, job, "view"))
+    with pytest.raises(JobError) as said:
+        job.get("the")
+    assert str(said.value) in html.unescape(page.text)
+    client(made).get(link(made, job, "view") + "output", status=409)
+    client(made).get(link(made, job, "view") + "output.csv", status=409)
