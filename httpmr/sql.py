@@ -20,9 +20,10 @@ from contextlib import contextmanager
 import sqlalchemy
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.pool import QueuePool
 
-from httpmr.errors import HttpmrError, RecipeError, StoreFull, Unavailable, Uncertain
-from httpmr.trouble import trouble
+from httpmr.errors import HttpmrError, RecipeError, Unavailable
+from httpmr.trouble import meaning
 
 DRIVERS = {
     "postgresql": ("postgresql+psycopg", "postgres"),
@@ -56,10 +57,10 @@ def engine(database: str | URL | Engine) -> Engine:
     url = _url(database)
     name = url.render_as_string(hide_password=False)
     if name not in _engines:
-        made = _made(url)
         # Two threads may both come here; an engine that never connected costs nothing.
-        made = _engines.setdefault(name, made)
-        _readers.setdefault(made, _made(url, reader=True))
+        made = _made(url)
+        _readers[made] = made if made.dialect.name == "sqlite" else _made(url, reader=True)
+        _engines.setdefault(name, made)
     return _engines[name]
 
 
@@ -146,15 +147,17 @@ def table(engine: Engine, table: str | sqlalchemy.Table, error: type[HttpmrError
                 known[table] = sqlalchemy.Table(
                     name, sqlalchemy.MetaData(), schema=schema or None, autoload_with=engine
                 )
-        except exc.NoSuchTableError as missing:
+        except (exc.NoSuchTableError, exc.OperationalError) as missing:  # or no such schema
             raise error(_no_table(engine, schema or None, name), table=table) from missing
     return known[table]
 
 
 def _no_table(engine: Engine, schema: str | None, name: str) -> str:
-    with translated():
-        inspector = sqlalchemy.inspect(engine)
+    inspector = sqlalchemy.inspect(engine)
+    try:
         names = inspector.get_table_names(schema) + inspector.get_view_names(schema)
+    except exc.DBAPIError:
+        names = []  # there is no such schema either
     near = difflib.get_close_matches(name, names, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "create it, or name another"
     return f"no table {name!r} in {identity(engine)}: {hint}"
@@ -203,13 +206,12 @@ def _path(url: URL) -> str:
 def _made(url: URL, reader: bool = False) -> Engine:
     kind = url.get_backend_name()
     options = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
-    if kind == "sqlite":
-        options["connect_args"]["timeout"] = WAIT
-    else:
+    wait = "timeout" if kind == "sqlite" else "connect_timeout"
+    if wait not in url.query:
+        options["connect_args"][wait] = WAIT
+    if kind != "sqlite":
         options["isolation_level"] = "AUTOCOMMIT" if reader else "READ COMMITTED"
         options["skip_autocommit_rollback"] = reader
-        if "connect_timeout" not in url.query:
-            options["connect_args"]["connect_timeout"] = WAIT
     if kind in ("mysql", "mariadb"):
         options["connect_args"]["init_command"] = _MYSQL
     try:
@@ -263,37 +265,31 @@ def _set_postgresql(connection, _record):
 
 
 # A connection must not be used on both sides of a fork, and SQLite's must not even be carried
-# over: the idle ones are closed before, and what was in use is forgotten by the child.
+# over: the idle ones are closed before, and what is in use the child forgets, without closing it.
+
+_inherited: list[QueuePool] = []
 
 
-def _before_fork():
-    for made in list(_engines.values()):
-        close(made)
+def _close_idle():
+    for made in [*_readers, *_readers.values()]:
+        if isinstance(made.pool, QueuePool) and not made.pool.checkedout():
+            made.dispose()
 
 
 def forked() -> None:
     """Forget, in a child process, the connections that are its parent's."""
     for made in [*_readers, *_readers.values(), *_given]:
-        made.dispose(close=False)
+        if isinstance(made.pool, QueuePool):  # others: SQLite in memory, which is copied
+            _inherited.append(made.pool)
+            made.dispose(close=False)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=forked)
-atexit.register(_before_fork)
+    os.register_at_fork(before=_close_idle, after_in_child=forked)
+atexit.register(_close_idle)
 
 
 def _meaning(error: exc.DBAPIError, in_commit: bool = False) -> Exception:
-    """Return what to raise for it."""
-    what = trouble(error.orig) or ("away" if error.connection_invalidated else None)
-    said = error.orig.args[-1] if error.orig.args else ""
-    reason = (str(said).strip() or type(error.orig).__name__).splitlines()[0]
-    if what == "full":
-        return StoreFull(f"the database has no room left ({reason}): make some, then resume")
-    if what == "busy":
-        return Unavailable(f"the database is busy ({reason}): try again", retry=True)
-    if in_commit and not isinstance(error, (exc.IntegrityError, exc.DataError)):
-        return Uncertain(f"the database did not answer COMMIT ({reason}): read again")
-    if what == "away":
-        retry = error.connection_invalidated
-        return Unavailable(f"the database cannot be used now ({reason})", retry=retry)
-    return error
+    refused = isinstance(error, (exc.IntegrityError, exc.DataError))
+    lost = error.connection_invalidated
+    return meaning(error.orig, lost=lost, in_commit=in_commit and not refused) or error

@@ -5,6 +5,8 @@ deadlock and a missing column are both an OperationalError. So only what is know
 database's own trouble is called so; everything else is a mistake in what it was asked.
 """
 
+from httpmr.errors import StoreError, StoreFull, Unavailable, Uncertain
+
 # By SQLite's primary result code: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
 SQLITE = {5: "busy", 6: "busy", 8: "away", 10: "away", 13: "full", 14: "away"}
 
@@ -50,4 +52,24 @@ def trouble(cause: BaseException) -> str | None:
         if state is None:  # the server did not answer: its client tells
             return "away" if type(cause).__name__ == "OperationalError" else None
         return POSTGRESQL.get(state) or POSTGRESQL.get(state[:3]) or POSTGRESQL.get(state[:2])
+    return None
+
+
+def meaning(cause: BaseException, *, lost: bool, in_commit: bool) -> StoreError | None:
+    """Return what to raise for a driver's exception; None where the database is well.
+
+    `lost`: the connection is gone. `in_commit`: COMMIT was sent, and unless the answer says that
+    it was refused, nobody knows. `retry` is True where the same may well succeed at once.
+    """
+    what = trouble(cause) or ("away" if lost else None)
+    said = str(cause.args[-1] if cause.args else "").strip() or type(cause).__name__
+    reason = said.splitlines()[0]
+    if what == "full":
+        return StoreFull(f"the database has no room left ({reason}): make some, then resume")
+    if what == "busy":
+        return Unavailable(f"the database is busy ({reason}): try again", retry=True)
+    if in_commit:
+        return Uncertain(f"the database did not answer COMMIT ({reason}): read again")
+    if what == "away":
+        return Unavailable(f"the database cannot be used now ({reason})", retry=lost)
     return None

@@ -72,12 +72,13 @@ class Reads:
         assert list(store.scan(b"a", b"d", limit=0)) == []
 
     def test_a_scan_may_take_many_pages(self, store):
-        entries = [(b"%04d" % n, b"%d" % n) for n in range(1100)]
+        # Each key is the very next after another, in threes, so that pages end between them.
+        entries = [(b"%04d" % (n // 3) + b"\0" * (n % 3), b"%d" % n) for n in range(1100)]
         put(store, dict(entries))
         assert list(store.scan(FIRST, LAST)) == entries
         assert list(store.scan(FIRST, LAST, reverse=True)) == entries[::-1]
-        assert list(store.scan(b"0010", b"1000", limit=777)) == entries[10:787]
-        assert list(store.scan(b"0010", b"1000", limit=777, reverse=True)) == entries[999:222:-1]
+        assert list(store.scan(b"0010", b"0300", limit=777)) == entries[30:807]
+        assert list(store.scan(b"0010", b"0300", limit=777, reverse=True)) == entries[899:122:-1]
 
     def test_a_scan_of_large_values_is_whole(self, store):
         entries = {b"%02d" % n: bytes([n]) * (VALUE_BYTES // (1 + n % 5)) for n in range(30)}

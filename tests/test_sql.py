@@ -1,0 +1,424 @@
+"""What the SQL plug-ins share: engines, transactions, tables and the meaning of errors."""
+
+import os
+import sqlite3
+
+import psycopg
+import pymysql
+import pytest
+import sqlalchemy
+from sqlalchemy import exc
+
+from httpmr import sql
+from httpmr.errors import InputError, OutputError, RecipeError, StoreFull, Unavailable, Uncertain
+from httpmr.trouble import trouble
+
+
+@pytest.fixture
+def numbers(database_url):
+    """An engine of a database with a table `numbers`."""
+    engine = sql.engine(database_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    return engine
+
+
+def put(connection, n):
+    connection.exec_driver_sql(f"INSERT INTO numbers VALUES ({n})")
+
+
+def found(engine):
+    with sql.reading(engine) as connection:
+        return list(connection.exec_driver_sql("SELECT n FROM numbers ORDER BY n").scalars())
+
+
+# Engines
+
+
+def test_there_is_one_engine_to_a_url(database_url, sqlite_url):
+    assert sql.engine(database_url) is sql.engine(database_url)
+    assert sql.engine(sql.engine(database_url)) is sql.engine(database_url)
+    assert sql.engine(sqlite_url + "2") is not sql.engine(database_url)
+
+
+def test_an_engine_is_given_back_as_it_is():
+    engine = sqlalchemy.create_engine("sqlite://")
+    assert sql.engine(engine) is engine
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgres://u@h/d", "postgresql+psycopg"),
+        ("postgresql://u@h/d", "postgresql+psycopg"),
+        ("mysql://u@h/d", "mysql+pymysql"),
+        ("mariadb://u@h/d", "mariadb+pymysql"),
+    ],
+)
+def test_a_url_need_not_name_a_driver(url, driver):
+    assert sql.engine(url).url.drivername == driver
+
+
+def test_a_relative_path_stays_what_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engine = sql.engine("sqlite:///here.db")
+    monkeypatch.chdir("/")
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+    assert (tmp_path / "here.db").exists()
+    sql.close(engine)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("httpmr.db", "sqlite:///httpmr.db"),
+        ("nosql://somewhere", "knows no database 'nosql'"),
+        ("sqlite:////no/such/place/httpmr.db", "no directory /no/such/place"),
+        ("sqlite:////", "is a directory"),
+        ("postgresql+nodriver://h/d", "nodriver"),
+        ("mysql+mysqldb://h/d", "or say mysql+pymysql"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_with_the_remedy(url, says):
+    with pytest.raises(RecipeError) as caught:
+        sql.engine(url)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch):
+    def absent(*_args, **_options):
+        raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", absent)
+    with pytest.raises(RecipeError, match=r'pip install "httpmr\[postgres\]"'):
+        sql.engine("postgresql://somewhere.else/d")
+
+
+# Identity
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://u:secret@h/d", "postgres://u@H:5432/d"),
+        ("postgresql://u@localhost/d", "postgresql+psycopg://u@127.0.0.1/d"),
+        ("mysql://u@h/d", "mariadb+pymysql://u:secret@h:3306/d?charset=utf8mb4"),
+    ],
+)
+def test_urls_of_one_database_have_one_identity(one, other):
+    assert sql.identity(one) == sql.identity(other) == sql.identity(sql.engine(other))
+    assert "secret" not in sql.identity(one) + sql.identity(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://u@h/d", "postgresql://u@h/e"),
+        ("postgresql://u@h/d", "postgresql://v@h/d"),
+        ("postgresql://u@h/d", "postgresql://u@i/d"),
+        ("postgresql://u@h/d", "postgresql://u@h:5433/d"),
+        ("postgresql://u@h/d", "postgresql://u@h/d?options=-csearch_path%3Ds"),
+        ("postgresql://u@h/d", "mysql://u@h/d"),
+    ],
+)
+def test_urls_of_different_databases_have_different_identities(one, other):
+    assert sql.identity(one) != sql.identity(other)
+
+
+def test_a_sqlite_file_is_known_by_its_real_path(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    urls = [f"sqlite:///{tmp_path}/a.db", "sqlite:///a.db", f"sqlite:///{tmp_path}/link/a.db"]
+    urls += [f"sqlite:///file:{tmp_path}/a.db?uri=true", "sqlite+pysqlite:///../" + tmp_path.name]
+    urls[-1] += "/a.db"
+    assert {sql.identity(url) for url in urls} == {f"sqlite:{tmp_path}/a.db"}
+    assert sql.identity(sqlalchemy.create_engine(urls[1])) == f"sqlite:{tmp_path}/a.db"
+    assert sql.identity("sqlite:///b.db") != sql.identity("sqlite:///a.db")
+
+
+def test_engines_that_cannot_be_told_apart_are_taken_for_different():
+    memory = [sqlalchemy.create_engine("sqlite://") for _ in range(2)]
+    custom = [sqlalchemy.create_engine("postgresql+psycopg://", creator=len) for _ in range(2)]
+    assert len({sql.identity(engine) for engine in memory + custom}) == 4
+
+
+# Transactions
+
+
+def test_what_is_written_is_there_at_the_end_and_not_before(numbers):
+    with sql.writing(numbers) as connection:
+        put(connection, 1)
+        assert found(numbers) == []
+    assert found(numbers) == [1]
+
+
+def test_an_error_undoes_all_and_comes_through(numbers):
+    with pytest.raises(ZeroDivisionError), sql.writing(numbers) as connection:
+        put(connection, 1)
+        raise ZeroDivisionError
+    with pytest.raises(exc.IntegrityError), sql.writing(numbers) as connection:
+        put(connection, 1)
+        put(connection, 1)
+    with pytest.raises(exc.DBAPIError), sql.writing(numbers) as connection:
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+    assert found(numbers) == []
+
+
+def test_too_long_a_value_is_never_cut(numbers):
+    if numbers.dialect.name == "sqlite":
+        pytest.skip("SQLite has no lengths")
+    with sql.writing(numbers) as connection:
+        connection.exec_driver_sql("CREATE TABLE short (word VARCHAR(3))")
+    with pytest.raises(exc.DataError), sql.writing(numbers) as connection:
+        connection.exec_driver_sql("INSERT INTO short VALUES ('longer')")
+
+
+def test_a_writer_of_sqlite_has_the_lock_from_the_start(sqlite_url):
+    for engine in (sql.engine(sqlite_url), sqlalchemy.create_engine(sqlite_url)):
+        other = sqlite3.connect(engine.url.database, timeout=0, isolation_level=None)
+        with sql.writing(engine), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+        engine.dispose()
+
+
+def test_a_reader_of_sqlite_sees_one_moment_and_stops_nobody(sqlite_url):
+    engine = sql.engine(sqlite_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    driver = sqlite3.connect(engine.url.database)
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.close()
+    with sql.reading(engine) as connection:
+        count = "SELECT count(*) FROM numbers"
+        assert connection.exec_driver_sql(count).scalar() == 0
+        with sql.writing(engine) as writer:
+            put(writer, 1)
+        assert connection.exec_driver_sql(count).scalar() == 0
+    assert found(engine) == [1]
+
+
+def test_a_reader_of_a_server_sees_what_was_committed_meanwhile(numbers):
+    if numbers.dialect.name == "sqlite":
+        pytest.skip("in SQLite a reader's block is one snapshot")
+    with sql.reading(numbers) as connection:
+        count = "SELECT count(*) FROM numbers"
+        assert connection.exec_driver_sql(count).scalar() == 0
+        with sql.writing(numbers) as writer:
+            put(writer, 1)
+        assert connection.exec_driver_sql(count).scalar() == 1
+
+
+# Connections that are lost. `kill` ends a connection from another one, as a restart would.
+
+
+PID = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}
+KILL = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
+
+
+def pid(connection):
+    return connection.exec_driver_sql(PID[connection.dialect.name]).scalar()
+
+
+@pytest.fixture
+def kill(numbers):
+    if numbers.dialect.name not in KILL:
+        pytest.skip("SQLite has no connections to lose")
+    other = sqlalchemy.create_engine(numbers.url)
+
+    def kill(pid):
+        with other.connect() as connection:
+            connection.exec_driver_sql(KILL[numbers.dialect.name].format(pid))
+
+    yield kill
+    other.dispose()
+
+
+def test_a_connection_lost_while_idle_is_replaced(numbers, kill):
+    with sql.reading(numbers) as reader, sql.writing(numbers) as writer:
+        pids = [pid(reader), pid(writer)]
+    for number in pids:
+        kill(number)
+    with sql.writing(numbers) as connection:
+        put(connection, 1)
+    assert found(numbers) == [1]
+
+
+def test_a_connection_lost_before_commit_is_unavailable(numbers, kill):
+    with pytest.raises(Unavailable) as caught, sql.writing(numbers) as connection:
+        put(connection, 1)
+        kill(pid(connection))
+        put(connection, 2)
+    assert caught.value.retry
+    assert found(numbers) == []
+
+
+def test_a_connection_lost_in_commit_is_uncertain(numbers, kill):
+    with pytest.raises(Uncertain), sql.writing(numbers) as connection:
+        put(connection, 1)
+        kill(pid(connection))
+    assert found(numbers) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://nobody@127.0.0.1:1/d",
+        "mysql://nobody@127.0.0.1:1/d",
+    ],
+)
+def test_a_server_that_is_not_there_is_unavailable(url):
+    with pytest.raises(Unavailable) as caught, sql.reading(sql.engine(url)):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lock_that_is_not_to_be_had_is_unavailable(sqlite_url):
+    engine = sql.engine(f"{sqlite_url}?timeout=0")
+    with sql.writing(engine):
+        with pytest.raises(Unavailable, match="busy") as caught, sql.writing(engine):
+            pass
+        assert caught.value.retry
+    sql.close(engine)
+
+
+def test_a_full_disk_is_said(sqlite_url):
+    engine = sql.engine(sqlite_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (v BLOB)")
+    with pytest.raises(StoreFull), sql.writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 10")
+        connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100000))")
+    with sql.writing(engine) as connection:  # the same connection, from the pool
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000")
+        connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100000))")
+
+
+def test_no_connection_left_is_unavailable(sqlite_url):
+    engine = sqlalchemy.create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0)
+    with sql.reading(engine), pytest.raises(Unavailable, match="in use"), sql.reading(engine):
+        pass
+    engine.dispose()
+
+
+class Driver(sqlite3.OperationalError):
+    """SQLite's error with a code of one's choice."""
+
+    def __init__(self, code):
+        self.sqlite_errorcode = code
+
+
+@pytest.mark.parametrize(
+    ("cause", "means"),
+    [
+        (Driver(sqlite3.SQLITE_BUSY), "busy"),
+        (Driver(sqlite3.SQLITE_BUSY_SNAPSHOT), "busy"),
+        (Driver(sqlite3.SQLITE_FULL), "full"),
+        (Driver(sqlite3.SQLITE_IOERR_FSYNC), "away"),
+        (Driver(sqlite3.SQLITE_CANTOPEN), "away"),
+        (Driver(sqlite3.SQLITE_ERROR), None),
+        (Driver(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
+        (psycopg.errors.DeadlockDetected(), "busy"),
+        (psycopg.errors.SerializationFailure(), "busy"),
+        (psycopg.errors.LockNotAvailable(), "busy"),
+        (psycopg.errors.DiskFull(), "full"),
+        (psycopg.errors.AdminShutdown(), "away"),
+        (psycopg.errors.TooManyConnections(), "away"),
+        (psycopg.errors.ReadOnlySqlTransaction(), "away"),
+        (psycopg.errors.InvalidPassword(), "away"),
+        (psycopg.OperationalError("no answer"), "away"),
+        (psycopg.errors.UniqueViolation(), None),
+        (psycopg.errors.UndefinedTable(), None),
+        (psycopg.errors.ProgramLimitExceeded(), None),
+        (psycopg.ProgrammingError("a mistake"), None),
+        (pymysql.err.OperationalError(1213, "deadlock"), "busy"),
+        (pymysql.err.OperationalError(1205, "lock wait timeout"), "busy"),
+        (pymysql.err.OperationalError(1114, "the table is full"), "full"),
+        (pymysql.err.OperationalError(1030, "Got error 28 from storage engine"), "full"),
+        (pymysql.err.OperationalError(1030, "Got error 120 from storage engine"), None),
+        (pymysql.err.OperationalError(2013, "lost connection"), "away"),
+        (pymysql.err.OperationalError(1040, "too many connections"), "away"),
+        (pymysql.err.OperationalError(1364, "no default value"), None),
+        (pymysql.err.IntegrityError(1062, "duplicate"), None),
+        (pymysql.err.OperationalError(), None),
+        (ValueError("anything"), None),
+    ],
+    ids=repr,
+)
+def test_what_drivers_errors_mean(cause, means):
+    assert trouble(cause) == means
+
+
+# Forks
+
+
+def exit_code_of_child(work):
+    """Fork, and return 0 if work() was true in the child."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 2
+    try:
+        status = 0 if work() else 1
+    finally:
+        os._exit(status)
+
+
+def test_a_child_has_connections_of_its_own(numbers):
+    with sql.writing(numbers) as connection:
+        put(connection, 1)
+        assert exit_code_of_child(lambda: found(numbers) == []) == 0
+    assert found(numbers) == [1]
+    assert exit_code_of_child(lambda: found(numbers) == [1]) == 0
+    assert found(numbers) == [1]
+
+
+def test_no_idle_connection_is_carried_over_a_fork(numbers):
+    found(numbers)
+    assert exit_code_of_child(lambda: numbers.pool.checkedin() == 0) == 0
+    assert numbers.pool.checkedin() == 0
+
+
+def test_a_child_has_a_copy_of_sqlite_in_memory():
+    engine = sql.engine("sqlite://")
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+        put(connection, 1)
+    assert exit_code_of_child(lambda: found(engine) == [1]) == 0
+    assert found(engine) == [1]
+    sql.close(engine)
+
+
+# Tables
+
+
+def test_a_table_is_as_the_database_describes_it(numbers):
+    table = sql.table(numbers, "numbers", InputError)
+    assert table.c.keys() == ["n"]
+    assert sql.table(numbers, "numbers", InputError) is table
+    assert sql.table(numbers, table, InputError) is table
+
+
+def test_a_table_may_be_named_with_its_schema(numbers):
+    with numbers.connect() as connection:
+        schema = {
+            "sqlite": "SELECT 'main'",
+            "postgresql": "SELECT current_schema()",
+            "mysql": "SELECT database()",
+        }[numbers.dialect.name]
+        schema = connection.exec_driver_sql(schema).scalar()
+    assert sql.table(numbers, f"{schema}.numbers", InputError).c.keys() == ["n"]
+
+
+def test_no_such_table_names_the_near_ones(numbers):
+    with pytest.raises(OutputError, match=r"no table 'nubers' in .*: did you mean numbers\?"):
+        sql.table(numbers, "nubers", OutputError)
+    with pytest.raises(InputError, match="create it") as caught:
+        sql.table(numbers, "elsewhere.words", InputError)
+    assert caught.value.table == "elsewhere.words"
+    with sql.writing(numbers) as connection:
+        connection.exec_driver_sql("CREATE TABLE nubers (m INTEGER)")
+    assert sql.table(numbers, "nubers", OutputError).c.keys() == ["m"]
