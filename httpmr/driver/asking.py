@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ..errors import DriverError, Unreachable
-from .links import parse
+from httpmr.driver.links import parse
+from httpmr.errors import DriverError, Unreachable
 
 CONNECT = 10.0  # seconds to connect in, and to try for where nobody has answered yet
 LONGEST_PAUSE = 15.0  # between two tries, unless the server asks for more

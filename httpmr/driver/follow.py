@@ -11,11 +11,11 @@ import random
 import threading
 import time
 
-from ..errors import DriverError
-from .asking import Asker, Contact, Over
-from .links import parse
+from httpmr.driver.asking import Asker, Contact, Over
+from httpmr.driver.links import parse
+from httpmr.errors import DriverError
 
-LOOK = 1.0  # seconds between two looks at the whole status
+LOOK = 0.5  # seconds between two looks at the whole status
 POLL = 0.1  # and between two looks at `stop`
 
 
@@ -47,6 +47,8 @@ def drive(
     known = {"state": "running"}
 
     def learn(new):
+        if new.get("progress", 1) < known.get("progress", 0):
+            new = {k: v for k, v in new.items() if k not in ("phase", "progress")}  # overtaken
         known.update({"trouble": None} | new)
         if progress is not None:
             progress(dict(known))

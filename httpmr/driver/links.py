@@ -4,9 +4,9 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from ..errors import DriverError
+from httpmr.errors import DriverError
 
-_TAIL = re.compile(r"/(drive(-\d+)?|status|step|go/[^/]+|chain(/[^/]+)?|output[^/]*)?/?$")
+_TAIL = re.compile(r"/(drive(-\d+)?|status|step|go/[^/]+|chain(/(go/)?[^/]+)?|output[^/]*)?/?$")
 
 
 class Link(NamedTuple):

@@ -1,0 +1,104 @@
+"""The commands, their arguments and their exits: 0 done, 1 not done, 2 in vain, 130 Ctrl-C."""
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import re
+import sys
+
+from httpmr.cli import demo, follow, link, run, serve, show
+from httpmr.errors import HttpmrError
+
+LANES = 64
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def main(argv=None):
+    """Run one command; return its exit code. Every error of ours is one line."""
+    args = _parser().parse_args(argv)
+    with contextlib.suppress(AttributeError):  # another stream stands in
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return args.command(args)
+    except HttpmrError as error:
+        show.say(f"httpmr: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has had enough. Let the flush at exit find an open pipe.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="httpmr", description="MapReduce for web applications, driven by plain HTTP requests."
+    )
+    parser.add_argument("--version", action="version", version=f"httpmr {_version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name, function, help):
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(command=function)
+        return command
+
+    def add_target(command):
+        command.add_argument(
+            "target", metavar="TARGET", help="file.py, file.py:name or module:name of a Master"
+        )
+
+    command = add("demo", demo.demo, "index the source of this Python's library, over real HTTP")
+    command.add_argument("--serve", action="store_true", help="keep the console up when done")
+
+    command = add("run", run.run, "run a whole job here, without HTTP")
+    add_target(command)
+    command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N processes")
+    command.add_argument("--resume", action="store_true", help="go on with one that was cut")
+
+    command = add("serve", serve.serve, "serve a Master, or the application it is mounted in")
+    add_target(command)
+    command.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    command.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    command.add_argument("--threads", type=_lanes, default=4, help="default: %(default)s")
+    command.add_argument("--base", metavar="URL", help="where others reach the Master, for links")
+
+    command = add("drive", follow.drive, "carry a job to its end")
+    command.add_argument("url", metavar="URL", help="any link of the job, or a start link")
+    command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N lanes")
+
+    command = add("status", follow.status, "say where a job stands")
+    command.add_argument("url", metavar="URL", help="any link of the job")
+    command.add_argument("--json", action="store_true", help="as JSON")
+
+    command = add("link", link.link, "make a start link (for cron) or an operator's link")
+    add_target(command)
+    command.add_argument("kind", choices=("start", "operate"))
+    command.add_argument("--base", metavar="URL", help="where the Master is mounted")
+    command.add_argument(
+        "--every", type=_seconds, metavar="1d", help="start: join any job younger than that"
+    )
+    command.add_argument("--revoke", action="store_true", help="end the links made so far")
+    return parser
+
+
+def _version():
+    try:
+        return importlib.metadata.version("httpmr")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _lanes(text):
+    if not text.isdecimal() or not 1 <= int(text) <= LANES:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {LANES}, not {text!r}")
+    return int(text)
+
+
+def _seconds(text):
+    parts = re.fullmatch(r"(\d+)([smhdw]?)", text)
+    if parts is None or int(parts[1]) == 0:
+        raise argparse.ArgumentTypeError(f"a time as 90s, 30m, 12h, 1d or 2w, not {text!r}")
+    return int(parts[1]) * _UNITS[parts[2]]

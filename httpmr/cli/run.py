@@ -1,0 +1,50 @@
+"""`httpmr run`: the whole job here, without HTTP, on the Master's own store."""
+
+import sys
+
+from httpmr.cli import show, target
+from httpmr.errors import JobError, Unfit
+
+
+def run(args):
+    """Run a job to its end and print its stored output; return the exit code."""
+    work = target.master(args.target).work
+    job = _unfinished(work, args.target) if args.resume else None
+    again = f"httpmr run {args.target} --resume"
+    try:
+        with show.watch() as watch:
+            job = work.run(processes=args.j, job=job, progress=watch)
+    except KeyboardInterrupt:
+        if work.store.durable:
+            show.say(f"interrupted; nothing is lost: go on with {again}")
+        raise
+    status = job.status()
+    show.say(show.account(status))
+    if status["state"] == "done":
+        return _print(job)
+    if status["state"] == "paused" and work.store.durable:
+        show.say(
+            f"put that right, then go on with {again} (or skip it: httpmr serve {args.target})"
+        )
+    return 1
+
+
+def _unfinished(work, text):
+    """Return the newest job that was cut off or is paused, set to run again."""
+    for job in work.all():
+        if job.state == "paused":
+            work.resume(job.id)
+        if job.state == "running":
+            return job
+    raise Unfit(f"nothing to resume: no job is unfinished; start one with httpmr run {text}")
+
+
+def _print(job):
+    try:
+        output = job.output()
+        for key, value in output:
+            print(show.pair(key, value))
+    except JobError as error:  # the sink has it
+        show.say(str(error))
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,69 @@
+"""`httpmr serve`: an application at an address of this machine, by waitress."""
+
+import errno
+import logging
+import socket
+import threading
+
+from httpmr.cli import show, target
+from httpmr.errors import HttpmrError
+from httpmr.web.master import Master
+
+
+def serve(args):
+    """Serve TARGET until Ctrl-C; return the exit code."""
+    application, masters = target.load(args.target)
+    server, address = listen(application, args.host, args.port, args.threads)
+    bare = isinstance(application, Master)
+    for name, master in ({"": application} if bare else masters).items():
+        base = args.base or (address if bare else f"{address}/WHERE-IT-IS-MOUNTED")
+        print(f"{name or master.recipe.name}: {console(master, base)}", flush=True)
+    show.say(f"serving {args.target} at {address}, until Ctrl-C")
+    until_interrupted(server)
+    return 0
+
+
+def console(master, base):
+    """Return the address of the Master's console: an operator's link."""
+    master.work.operate_generation(make=True)
+    return master.link("operate", base.rstrip("/"))
+
+
+def listen(application, host="127.0.0.1", port=0, threads=4):
+    """Serve in a thread that ends with the process; return (the thread, http://host:port).
+
+    A daemon, because waitress itself would wait for the slices in flight, and nobody need: what
+    is cut off is done again.
+    """
+    try:
+        import waitress
+    except ImportError:
+        raise HttpmrError('to serve takes waitress: pip install "httpmr[cli]"') from None
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        door = socket.create_server((host, port), family=family, backlog=128)
+    except OverflowError as error:
+        raise HttpmrError(f"cannot serve at port {port}: {error}") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise HttpmrError(f"port {port} of {host} is in use: take another, --port N") from None
+        raise HttpmrError(f"cannot serve at {host}:{port}: {error.strerror or error}") from None
+    server = waitress.create_server(
+        application, sockets=[door], threads=threads, clear_untrusted_proxy_headers=True
+    )
+    port = door.getsockname()[1]
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    if host in ("", "*", "0.0.0.0", "::"):
+        host = "localhost"
+    return thread, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def until_interrupted(server):
+    """Wait until Ctrl-C, or until the server's thread ends."""
+    try:
+        while server.is_alive():
+            server.join(0.5)
+    except KeyboardInterrupt:
+        show.say("")

@@ -1,0 +1,138 @@
+"""What the terminal shows: progress, one-line accounts of a job, pairs as lines.
+
+Results go to standard output; all else goes to standard error, so that `httpmr run ... | sort`
+sorts results.
+"""
+
+import json
+import re
+import sys
+import time
+
+from httpmr.web.plain import plain
+
+EVERY = 10.0  # seconds between two lines of progress where there is no terminal
+
+# What would break a line, move the cursor or could not be encoded.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def clean(text):
+    """Return text that stays on its line, whatever a server or a file put into it."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def say(line):
+    """Write one line to standard error."""
+    print(clean(line), file=sys.stderr, flush=True)
+
+
+def pair(key, value):
+    """Return a pair as a line: what is not a plain string is written as JSON.
+
+    >>> pair("word", 3), pair(("a", 1), "two\\nlines")
+    ('word\\t3', '["a", 1]\\t"two\\\\nlines"')
+    """
+    return f"{_cell(key)}\t{_cell(value)}"
+
+
+def _cell(value):
+    if type(value) is str and not _UNPRINTABLE.search(value):
+        return value
+    text = json.dumps(plain(value), ensure_ascii=False)
+    return json.dumps(plain(value)) if _UNPRINTABLE.search(text) else text
+
+
+def account(status):
+    """Return what became of a job, in one line."""
+    parts = [f"{status.get('recipe', 'job')}: {status['state']}"]
+    if status["state"] in ("running", "paused", "cancelled"):
+        parts[0] += f" in {status.get('phase')}, {percent(status)}"
+    if "records" in status:
+        parts.append(f"{status['records']:,} records in {status['slices']:,} slices")
+    if status.get("bad_records"):
+        parts.append(f"{status['bad_records']:,} bad records put aside")
+    if status.get("started") and status.get("finished"):
+        parts.append(f"{status['finished'] - status['started']:.1f} s")
+    line = ", ".join(parts)
+    return f"{line}: {status['error']}" if status.get("error") else line
+
+
+def percent(status):
+    """Return the progress, never 100 % before the end."""
+    return f"{int(100 * status.get('progress', 0))} %"
+
+
+def watch():
+    """Return a context manager that shows each status it is called with."""
+    if not sys.stderr.isatty():
+        return Lines()
+    try:
+        return Bar()
+    except ImportError:
+        return Lines()
+
+
+class Lines:
+    """Progress for a log: a line for each phase, and one now and then."""
+
+    def __init__(self, clock=time.monotonic):
+        self.clock = clock
+        self.phase = self.trouble = None
+        self.due = clock() + EVERY
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def __call__(self, status):
+        trouble = status.get("trouble")
+        if trouble and trouble != self.trouble:
+            say(f"no answer ({trouble}); trying again")
+        self.trouble = trouble
+        phase = status.get("phase")
+        if status["state"] != "running" or not phase:
+            return
+        if phase != self.phase or self.clock() >= self.due:
+            self.phase = phase
+            self.due = self.clock() + EVERY
+            records = f", {status['records']:,} records" if status.get("records") else ""
+            say(f"{phase}: {percent(status)}{records}")
+
+
+class Bar:
+    """Progress for a terminal: one line that moves, and is gone in the end."""
+
+    def __init__(self):
+        from rich import console, progress
+
+        self.bar = progress.Progress(
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(bar_width=30),
+            progress.TextColumn("{task.percentage:>3.0f} %"),
+            progress.TextColumn("{task.fields[note]}", markup=False),
+            progress.TimeElapsedColumn(),
+            console=console.Console(stderr=True),
+            transient=True,
+        )
+        self.task = self.bar.add_task("starting", total=1.0, note="")
+
+    def __enter__(self):
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error):
+        self.bar.stop()
+
+    def __call__(self, status):
+        note = f"{status['records']:,} records" if status.get("records") else ""
+        if status.get("trouble"):
+            note = f"no answer ({status['trouble']}); trying again"
+        self.bar.update(
+            self.task,
+            description=f"{status.get('recipe', 'job')}: {status.get('phase', '')}",
+            completed=min(status.get("progress", 0.0), 0.99),
+            note=clean(note),
+        )

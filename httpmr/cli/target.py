@@ -1,0 +1,120 @@
+"""TARGET, which names a Master or a WSGI application: `module:name`, `file.py`, `file.py:name`."""
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from httpmr.errors import TargetError
+from httpmr.web.master import Master
+
+_TARGET = re.compile(r"(?:(?P<file>.+\.py)|(?P<module>[\w.]+))(?::(?P<name>[\w.]+))?")
+
+
+class Target(NamedTuple):
+    """What a TARGET names, and the Masters of the module it is in: {name: Master}."""
+
+    application: Any
+    masters: dict[str, Master]
+
+
+def load(text: str) -> Target:
+    """Return the application that `text` names; without a name, its only Master."""
+    parts = _TARGET.fullmatch(text)
+    if parts is None:
+        raise TargetError(f"{text!r} is no TARGET: give file.py, file.py:name or module:name")
+    module = _file(parts["file"]) if parts["file"] else _module(parts["module"])
+    masters = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Master) and not any(value is known for known in masters.values()):
+            masters[name] = value
+    place = parts["file"] or parts["module"]
+    if parts["name"]:
+        return Target(_named(module, parts["name"], place), masters)
+    if len(masters) == 1:
+        return Target(next(iter(masters.values())), masters)
+    if masters:
+        names = ", ".join(f"{place}:{name}" for name in sorted(masters))
+        raise TargetError(f"{place} has {len(masters)} Masters; say which: {names}")
+    raise TargetError(
+        f"{place} has no Master at its top level; if it is made elsewhere, give {place}:name"
+    )
+
+
+def master(text: str) -> Master:
+    """Return the Master that `text` names; for a WSGI application, the one beside it."""
+    application, masters = load(text)
+    if isinstance(application, Master):
+        return application
+    if len(masters) == 1:
+        return next(iter(masters.values()))
+    names = ", ".join(sorted(masters)) or "and there is none beside it"
+    raise TargetError(f"{text} is no Master but a WSGI application; name its Master: {names}")
+
+
+def _named(module, name, place):
+    try:
+        application = attrgetter(name)(module)
+    except AttributeError:
+        raise TargetError(f"{place} has no {name!r} at its top level") from None
+    if not callable(application):
+        kind = type(application).__name__
+        raise TargetError(f"{place}:{name} is a {kind}, neither a Master nor a WSGI application")
+    return application
+
+
+def _module(name):
+    """Import a module as a program in the working directory would."""
+    _find_first(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise TargetError(
+                f"no module {error.name} in {os.getcwd()} or where Python looks"
+            ) from None
+        raise _broken(error, name) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(error, name) from error
+
+
+def _file(path):
+    """Run a file as a module; its directory is where it finds its neighbours."""
+    if not os.path.isfile(path):
+        raise TargetError(f"no file {path} in {os.getcwd()}")
+    path = os.path.abspath(path)
+    _find_first(os.path.dirname(path))
+    name = os.path.basename(path)[: -len(".py")]
+    if name in sys.modules:  # a file may well be called as a module of someone else's
+        name = f"target_{name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _broken(error, path) from error
+    return module
+
+
+def _find_first(directory):
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+
+
+def _broken(error, where):
+    """Return the TargetError for what the user's own code raised: file, line and message."""
+    said = str(error).splitlines()[:1] or [""]
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line, said = error.filename, error.lineno, [error.msg]
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename == where]
+        file, line, *_ = (own or frames)[-1]
+    message = ": ".join(filter(None, [type(error).__name__, *said]))
+    return TargetError(f"{os.path.relpath(file)}, line {line}: {message}")
