@@ -58,7 +58,7 @@ from zoneinfo import ZoneInfo
 
 from httpmr.errors import Damaged, Unstorable
 
-DEEPEST = 64
+DEEPEST = 32
 """How deep tuples may be nested."""
 
 # The types in their order; _NEGATIVE is _POSITIVE with each bit turned over.
@@ -94,10 +94,10 @@ def unpack(data: bytes):
         key, end = _UNPACK[data[0]](data, 0)
         if end != len(data):
             raise ValueError(f"it should end at byte {end}, not {len(data)}")
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise Damaged(f"a packed key cannot be read back: {error!r}") from error
-    except struct.error as error:
-        raise Damaged(f"a packed key cannot be read back: {error}") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError, struct.error) as error:
+        raise Damaged(
+            f"a packed key cannot be read back: {type(error).__name__}: {error}"
+        ) from error
     return key
 
 
