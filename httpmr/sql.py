@@ -20,7 +20,7 @@ from contextlib import contextmanager
 import sqlalchemy
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, SingletonThreadPool
 
 from httpmr.errors import HttpmrError, RecipeError, Unavailable
 from httpmr.trouble import meaning
@@ -194,9 +194,8 @@ def _url(database: str | URL) -> URL:
 
 
 def _in_memory(url: URL) -> bool:
-    return url.database in (None, "", ":memory:") or (
-        "uri" in url.query and ("mode" in url.query and url.query["mode"] == "memory")
-    )
+    named = "uri" in url.query and url.query.get("mode") == "memory"
+    return url.get_backend_name() == "sqlite" and (named or url.database in (None, "", ":memory:"))
 
 
 def _path(url: URL) -> str:
@@ -206,6 +205,8 @@ def _path(url: URL) -> str:
 def _made(url: URL, reader: bool = False) -> Engine:
     kind = url.get_backend_name()
     options = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
+    if _in_memory(url):
+        options["poolclass"] = SingletonThreadPool  # what SQLAlchemy takes, but warns of
     wait = "timeout" if kind == "sqlite" else "connect_timeout"
     if wait not in url.query:
         options["connect_args"][wait] = WAIT
