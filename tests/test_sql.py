@@ -3,15 +3,12 @@
 import os
 import sqlite3
 
-import psycopg
-import pymysql
 import pytest
 import sqlalchemy
 from sqlalchemy import exc
 
 from httpmr import sql
 from httpmr.errors import InputError, OutputError, RecipeError, StoreFull, Unavailable, Uncertain
-from httpmr.trouble import trouble
 
 
 @pytest.fixture
@@ -302,54 +299,6 @@ def test_no_connection_left_is_unavailable(sqlite_url):
     with sql.reading(engine), pytest.raises(Unavailable, match="in use"), sql.reading(engine):
         pass
     engine.dispose()
-
-
-class Driver(sqlite3.OperationalError):
-    """SQLite's error with a code of one's choice."""
-
-    def __init__(self, code):
-        self.sqlite_errorcode = code
-
-
-@pytest.mark.parametrize(
-    ("cause", "means"),
-    [
-        (Driver(sqlite3.SQLITE_BUSY), "busy"),
-        (Driver(sqlite3.SQLITE_BUSY_SNAPSHOT), "busy"),
-        (Driver(sqlite3.SQLITE_FULL), "full"),
-        (Driver(sqlite3.SQLITE_IOERR_FSYNC), "away"),
-        (Driver(sqlite3.SQLITE_CANTOPEN), "away"),
-        (Driver(sqlite3.SQLITE_ERROR), None),
-        (Driver(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
-        (psycopg.errors.DeadlockDetected(), "busy"),
-        (psycopg.errors.SerializationFailure(), "busy"),
-        (psycopg.errors.LockNotAvailable(), "busy"),
-        (psycopg.errors.DiskFull(), "full"),
-        (psycopg.errors.AdminShutdown(), "away"),
-        (psycopg.errors.TooManyConnections(), "away"),
-        (psycopg.errors.ReadOnlySqlTransaction(), "away"),
-        (psycopg.errors.InvalidPassword(), "away"),
-        (psycopg.OperationalError("no answer"), "away"),
-        (psycopg.errors.UniqueViolation(), None),
-        (psycopg.errors.UndefinedTable(), None),
-        (psycopg.errors.ProgramLimitExceeded(), None),
-        (psycopg.ProgrammingError("a mistake"), None),
-        (pymysql.err.OperationalError(1213, "deadlock"), "busy"),
-        (pymysql.err.OperationalError(1205, "lock wait timeout"), "busy"),
-        (pymysql.err.OperationalError(1114, "the table is full"), "full"),
-        (pymysql.err.OperationalError(1030, "Got error 28 from storage engine"), "full"),
-        (pymysql.err.OperationalError(1030, "Got error 120 from storage engine"), None),
-        (pymysql.err.OperationalError(2013, "lost connection"), "away"),
-        (pymysql.err.OperationalError(1040, "too many connections"), "away"),
-        (pymysql.err.OperationalError(1364, "no default value"), None),
-        (pymysql.err.IntegrityError(1062, "duplicate"), None),
-        (pymysql.err.OperationalError(), None),
-        (ValueError("anything"), None),
-    ],
-    ids=repr,
-)
-def test_what_drivers_errors_mean(cause, means):
-    assert trouble(cause) == means
 
 
 # Forks
