@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from httpmr.errors import RecipeError
+from httpmr.sinks.columns import names, spread
 from httpmr.sinks.staged import Staged
 
 
@@ -37,36 +38,22 @@ class CSVFile(Staged):
 
     def __init__(self, path, header):
         super().__init__(path)
-        names = list(header) if isinstance(header, (tuple, list)) else []
-        if not names or not all(isinstance(name, str) for name in names):
-            raise RecipeError(
-                f"CSVFile takes names of columns, as header=('word', 'count'), not {header!r:.80}"
-            )
-        if len(set(names)) < len(names):
-            raise RecipeError(f"CSVFile: header names a column twice: {', '.join(names)}")
-        self.header = tuple(names)
+        if isinstance(header, str):
+            message = "CSVFile: header is a tuple of names, as ('word', 'count')"
+            raise RecipeError(f"{message}, not {header!r:.80}")
+        self.header = names("CSVFile", "header", header)
         self.head = _csv(self.header)
 
     def line(self, key, value):
         parts = key if isinstance(key, tuple) else (key,)
         left = self.header[len(parts) :]
-        cells = [*parts, *_spread(value, left)]
+        cells = [*parts, *([value] if len(left) == 1 else spread("value", left, value))]
         if len(cells) != len(self.header):
-            raise ValueError(f"it makes {len(cells)} cells for the columns {self.header}")
+            raise ValueError(f"it makes {len(cells)} cells for the columns {list(self.header)}")
         return _csv([_cell(cell) for cell in cells])
 
     def __repr__(self):
         return f"CSVFile({self.path!r}, header={self.header!r})"
-
-
-def _spread(value, names):
-    if len(names) == 1:
-        return [value]
-    if isinstance(value, dict):
-        if value.keys() != set(names):
-            raise ValueError(f"its value has {list(value)} for the columns {list(names)}")
-        return [value[name] for name in names]
-    return value if isinstance(value, (tuple, list)) else [value]
 
 
 def _plain(value):

@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 from httpmr import sql
 from httpmr.errors import OutputError, RecipeError
 from httpmr.interfaces import Sink
+from httpmr.sinks.columns import names, spread
 
 MODES = ("upsert", "insert", "update")
 
@@ -43,10 +44,9 @@ class SQLTable(Sink):
         sql.engine(database)  # raises RecipeError; it does not connect
         self.database = database
         self.table = table
-        self.key, self.whole_key = _names("key", key)
-        self.value, self.whole_value = _names("value", value)
-        if twice := set(self.key) & set(self.value):
-            raise RecipeError(f"SQLTable: {twice.pop()!r} cannot be a column of key and of value")
+        self.key, self.value = key, value
+        self._key, self._value = names("SQLTable", "key", key), names("SQLTable", "value", value)
+        self._columns = names("SQLTable", "key and value", self._key + self._value)
         self.mode = mode
         self._statements = None
 
@@ -61,17 +61,18 @@ class SQLTable(Sink):
                 f"{self!r} would insert rows twice where a slice is done again: use mode="
                 '"upsert", or a store= in the same database'
             )
-        table = self._described()
-        for name in (*self.key, *self.value):
-            if name not in table.columns:
-                near = difflib.get_close_matches(name, table.columns, n=3) or table.columns
-                raise OutputError(
-                    f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
-                )
+        table, unique = self._described()
+        ours = getattr(self.table, "columns", table.columns)  # a Table that was given may lack some
+        known = [column.name for column in table.columns if column.name in ours]
+        for name in self._columns:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=3) or known
+                message = f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
+                raise OutputError(message)
+        if self.mode == "upsert":
+            self._check_unique(table, unique)
         if self.mode != "update":
             self._check_filled(table)
-        if self.mode == "upsert":
-            self._check_unique(table)
 
     def join(self, pairs, slice, batch):
         """Write the rows in the slice's commit."""
@@ -88,19 +89,19 @@ class SQLTable(Sink):
 
     def _rows(self, pairs):
         """Return (key, row) for each pair, the rows as parameters of the statement."""
-        rows = []
+        rows, parameters = [], [_parameter(n) for n in range(len(self._columns))]
         for key, value in pairs:
             try:
-                parts = {
-                    **_spread("key", self.key, self.whole_key, key),
-                    **_spread("value", self.value, self.whole_value, value),
-                }
+                parts = [key] if isinstance(self.key, str) else spread("key", self._key, key)
+                if self.mode != "insert" and None in parts:
+                    raise ValueError("None is NULL, which no row's key equals: leave it out")
+                if isinstance(self.value, str):
+                    parts = [*parts, value]
+                else:
+                    parts += spread("value", self._value, value)
             except ValueError as error:
                 raise OutputError(f"{self.mode} of key {key!r:.80}: {error}", key=key) from None
-            if self.mode != "insert" and any(parts[_parameter(name)] is None for name in self.key):
-                message = f"{self.mode} of key {key!r:.80}: None is NULL, which no row's key equals"
-                raise OutputError(f"{message}: leave it out, or give another key", key=key)
-            rows.append((key, parts))
+            rows.append((key, dict(zip(parameters, parts, strict=True))))
         return rows
 
     def _execute(self, connection, rows):
@@ -140,46 +141,52 @@ class SQLTable(Sink):
         return self._statements
 
     def _made(self, table, dialect):
-        columns = {name: bindparam(_parameter(name)) for name in (*self.key, *self.value)}
-        update = table.update().values({name: columns[name] for name in self.value})
-        for name in self.key:
+        columns = {name: bindparam(_parameter(n)) for n, name in enumerate(self._columns)}
+        update = table.update().values({name: columns[name] for name in self._value})
+        for name in self._key:
             update = update.where(table.c[name] == columns[name])
-        same = {name: table.c[name] for name in self.value}
-        probes = [table.update().values(same).where(sqlalchemy.false())]
+        same = {name: table.c[name] for name in self._value}
+        probe = table.update().values(same).where(sqlalchemy.false())
         if self.mode == "update":
-            return _Statements(update, probes)
+            return _Statements(update, [probe])
         none = sqlalchemy.select(*(table.c[name] for name in columns)).where(sqlalchemy.false())
-        probes.append(table.insert().from_select(list(columns), none, include_defaults=False))
+        empty = table.insert().from_select(list(columns), none, include_defaults=False)
         if self.mode == "insert":
-            return _Statements(table.insert().values(columns), probes[1:])
-        return _Statements(self._upsert(table, dialect, columns), probes)
+            return _Statements(table.insert().values(columns), [empty])
+        return _Statements(self._upsert(table, dialect, columns), [empty, probe])
 
     def _upsert(self, table, dialect, columns):
         if dialect in ("mysql", "mariadb"):
             insert = mysql.insert(table).values(columns)
-            new = {name: insert.inserted[name] for name in self.value}
+            new = {name: insert.inserted[name] for name in self._value}
             return insert.on_duplicate_key_update(new)
         if dialect not in ("sqlite", "postgresql"):
             raise OutputError(f'no upsert in {dialect}: use mode="update", or "insert"')
         insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(columns)
-        new = {name: insert.excluded[name] for name in self.value}
-        return insert.on_conflict_do_update(index_elements=list(self.key), set_=new)
+        new = {name: insert.excluded[name] for name in self._value}
+        return insert.on_conflict_do_update(index_elements=list(self._key), set_=new)
 
     # The table
 
     def _described(self):
-        """Return the table as the database has it now: it may have been mended since."""
+        """Return the table as the database has it now, and its unique sets of columns."""
         engine = sql.engine(self.database)
         schema, _, name = getattr(self.table, "fullname", self.table).rpartition(".")
+        schema = schema or None
         try:
             with sql.translated():
-                return sqlalchemy.Table(
-                    name, sqlalchemy.MetaData(), schema=schema or None, autoload_with=engine
+                table = sqlalchemy.Table(
+                    name, sqlalchemy.MetaData(), schema=schema, autoload_with=engine
                 )
+                return table, _unique(sqlalchemy.inspect(engine), name, schema)
         except exc.NoSuchTableError as error:
+            near = difflib.get_close_matches(
+                name, sqlalchemy.inspect(engine).get_table_names(schema)
+            )
+            hint = f"did you mean {' or '.join(near)}? Or " if near else ""
             raise OutputError(
-                f"no table {name!r} in {sql.identity(self.database)}; one that would do, if the "
-                f"types suit: {self._create(engine, name, schema or None)}",
+                f"no table {name!r} in {sql.identity(self.database)}: {hint}make one, with types "
+                f"that suit, as by {self._create(engine, name, schema)}",
                 table=name,
             ) from error
 
@@ -190,10 +197,26 @@ class SQLTable(Sink):
             mysql.VARCHAR(255, charset="utf8mb4", collation=binary), "mysql", "mariadb"
         )
         value = sqlalchemy.Numeric().with_variant(mysql.DOUBLE(), "mysql", "mariadb")
-        keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self.key]
-        values = [sqlalchemy.Column(name, value) for name in self.value]
+        keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self._key]
+        values = [sqlalchemy.Column(name, value) for name in self._value]
         table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
         return " ".join(str(CreateTable(table).compile(dialect=engine.dialect)).split())
+
+    def _check_unique(self, table, unique):
+        key = set(self._key)
+        if key not in unique:
+            shown = "; ".join(sorted(", ".join(sorted(found)) for found in unique)) or "no columns"
+            raise OutputError(
+                f"table {table} has no unique key of just {', '.join(self._key)}, which an upsert "
+                f"needs (unique are: {shown}): declare one"
+            )
+        if sql.engine(self.database).dialect.name in ("mysql", "mariadb"):
+            for found in unique:
+                if found & set(self._columns) and not found >= key:
+                    raise OutputError(
+                        f"table {table} is also unique by {', '.join(sorted(found))}, and an upsert"
+                        ' in MySQL would change the row of another key: use mode="update"'
+                    )
 
     def _check_filled(self, table):
         ours = getattr(self.table, "columns", {})  # a Table that was given may fill in more
@@ -204,34 +227,17 @@ class SQLTable(Sink):
                 or column is table.autoincrement_column
                 or (column.name in ours and ours[column.name].default is not None)
             )
-            if not filled and column.name not in (*self.key, *self.value):
+            if not filled and column.name not in self._columns:
                 raise OutputError(
                     f"table {table} needs a value for its column {column.name!r}, which {self!r} "
                     'has none for: give it a default, or use mode="update" for rows that are there'
                 )
 
-    def _check_unique(self, table):
-        unique, key = _unique(table), set(self.key)
-        if key not in unique:
-            shown = "; ".join(sorted(", ".join(sorted(names)) for names in unique)) or "no columns"
-            raise OutputError(
-                f"table {table} has no unique key of just {', '.join(self.key)}, which an upsert "
-                f"needs (unique are: {shown}): declare one"
-            )
-        if sql.engine(self.database).dialect.name in ("mysql", "mariadb"):
-            for names in unique:
-                if names & {*self.key, *self.value} and not names >= key:
-                    raise OutputError(
-                        f"table {table} is also unique by {', '.join(sorted(names))}, and an upsert"
-                        ' in MySQL would change the row of another key: use mode="update"'
-                    )
-
     def __repr__(self):
         url = sql.engine(self.database).url.set(query={}).render_as_string(hide_password=True)
-        key = self.key[0] if self.whole_key else self.key
-        value = self.value[0] if self.whole_value else self.value
         mode = "" if self.mode == "upsert" else f", mode={self.mode!r}"
-        return f"SQLTable({url!r}, {str(self.table)!r}, key={key!r}, value={value!r}{mode})"
+        columns = f"key={self.key!r}, value={self.value!r}"
+        return f"SQLTable({url!r}, {str(self.table)!r}, {columns}{mode})"
 
 
 class _Statements(NamedTuple):
@@ -261,48 +267,18 @@ def _said(error):
     return (str(said).strip() or type(cause).__name__).splitlines()[0]
 
 
-def _parameter(column):
-    return f"httpmr_{column}"  # SQLAlchemy reserves the columns' own names
+def _parameter(n):
+    return f"httpmr_{n}"  # SQLAlchemy reserves the columns' own names
 
 
-def _names(what, names):
-    """Return the columns' names as a tuple, and whether it was one that takes all."""
-    whole = isinstance(names, str)
-    names = (names,) if whole else tuple(names) if isinstance(names, (tuple, list)) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise RecipeError(f"SQLTable: {what} needs names of columns, as 'word' or ('a', 'b')")
-    if len(set(names)) < len(names):
-        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(names)}")
-    return names, whole
-
-
-def _spread(what, names, whole, given):
-    if whole:
-        return {_parameter(names[0]): given}
-    if isinstance(given, dict):
-        if given.keys() != set(names):
-            raise ValueError(f"its {what} has {list(given)} for the columns {list(names)}")
-        return {_parameter(name): given[name] for name in names}
-    parts = given if isinstance(given, (tuple, list)) else (given,)
-    if len(parts) != len(names):
-        raise ValueError(f"its {what} has {len(parts)} parts for the columns {list(names)}")
-    return {_parameter(name): part for name, part in zip(names, parts, strict=True)}
-
-
-def _unique(table):
+def _unique(inspector, name, schema):
     """Return the sets of columns whose values, taken together, come once in a table."""
-    found = [set(table.primary_key.columns.keys())]
-    for constraint in table.constraints:
-        if isinstance(constraint, sqlalchemy.UniqueConstraint):
-            found.append(set(constraint.columns.keys()))
-    for index in table.indexes:
-        options = [index.dialect_options[name] for name in ("sqlite", "postgresql", "mysql")]
-        partial = any(option.get(what) is not None for option in options for what in _PARTLY)
-        plain = all(isinstance(part, sqlalchemy.Column) for part in index.expressions)
-        if index.unique and plain and not partial:
-            found.append(set(index.columns.keys()))
-    return [names for names in found if names]
-
-
-_PARTLY = ("where", "length")
-"""Options of an index that is unique for some rows, or by the beginnings of values."""
+    # A reflected table lacks some: SQLAlchemy overlooks `word VARCHAR(9) UNIQUE` in SQLite.
+    sqlite = {"include_auto_indexes": True} if inspector.dialect.name == "sqlite" else {}
+    found = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
+    for index in inspector.get_indexes(name, schema, **sqlite):
+        options = index.get("dialect_options", {})
+        partly = any(option.endswith(("_where", "_length")) for option in options)
+        if index["unique"] and not partly and None not in index["column_names"]:
+            found.append(index["column_names"])
+    return {frozenset(columns) for columns in found if columns}

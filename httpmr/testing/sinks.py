@@ -154,13 +154,13 @@ class SinkSuite:
         run.finish()
         self.assert_published(run, *PARTS)
 
-    @pytest.mark.parametrize("at", range(1, 6))
+    @pytest.mark.parametrize("at", [1, 2, 4])
     def test_finish_may_run_twice_at_once(self, run, at):
         run.commit_all()
         run.finish(lambda: Acting(at, run.finish))
         self.assert_published(run, *PARTS)
 
-    @pytest.mark.parametrize("at", range(1, 6))
+    @pytest.mark.parametrize("at", [1, 2, 4])
     def test_finish_may_take_turns_with_itself(self, run, at):
         run.commit_all()
         run.finish(lambda: Acting(at, lambda: run.finish_once(Budget.records(at))))
