@@ -40,7 +40,7 @@ def test_an_empty_one_has_nothing():
 
 def test_steps_are_even():
     source = Memory((n, n) for n in range(16_000))
-    marks = list(source.split(None, source.last(), 10))
+    marks = list(source.split(None, source.last(), 160))
     assert {b - a for a, b in pairwise(marks)} == {100}
 
 

@@ -19,9 +19,6 @@ from pathlib import Path
 from httpmr.errors import InputError, RecipeError, Unavailable
 from httpmr.interfaces import Source
 
-FINER = 16
-"""How many keys `split` gives for each shard asked for."""
-
 END = 2**63 - 1
 """An offset that no file reaches."""
 
@@ -94,7 +91,7 @@ class Files(Source):
             size = _stat(path).st_size
             files.append((path, size if _packed(path) else min(size, high + 1)))
         # Counted from the first byte of all, so that a split that goes on keeps its steps.
-        step = max(1, sum(size for _, size in files) // (shards * FINER))
+        step = max(1, sum(size for _, size in files) // shards)
         begin, mark, due = 0, step, False
         for path, size in files:
             keys = [(path, -1)] if due else []

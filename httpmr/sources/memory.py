@@ -8,9 +8,6 @@ from httpmr import keys
 from httpmr.errors import InputError, RecipeError, Unstorable
 from httpmr.interfaces import Source
 
-FINER = 16
-"""How many keys `split` gives for each shard asked for."""
-
 
 class Memory(Source):
     """The records of a mapping, sorted by key, or of (key, value) pairs that are in key order.
@@ -43,7 +40,7 @@ class Memory(Source):
     def split(self, after, until, shards):
         start, stop = self._range(after, until)
         # Counted from the first record, so that a split that goes on keeps its steps.
-        step = max(1, stop // (shards * FINER))
+        step = max(1, stop // shards)
         for n in range(step - 1, stop - 1, step):
             if n >= start:
                 yield self._pairs[n][0]

@@ -11,11 +11,11 @@ from httpmr import sql
 from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Source
 
-FINER = 16
-"""How many keys `split` gives for each shard asked for."""
-
 COUNTED = 2**17
 """Rows that `split` looks for at most before it decides on its step: its longest statement."""
+
+PASSED = 16
+"""Steps without a wanted row that `split` passes over at most before it gives a key."""
 
 FIRST_PAGE, PAGE = 64, 1024
 """Rows read at once: few at first, for a slice may end soon, then more."""
@@ -88,16 +88,15 @@ class SQLTable(Source):
         `where` is not counted by, for finding its rows may take long; parts of the table where
         it holds for none are passed over.
         """
-        number = shards * FINER * (1 if self.where is None else 4)
-        # Twice as many as long as there are as many: from the start, so that the step is the
-        # same when the walk goes on.
-        rows = number
-        while rows < COUNTED and self._nth(None, until, 2 * rows) is not None:
-            rows *= 2
+        # Twice as long while the table has as many rows: counted from its beginning, so that the
+        # step is the same when the walk goes on.
+        step = 1
+        while shards * step < COUNTED and self._nth(None, until, 2 * shards * step) is not None:
+            step *= 2
         passed = 0
-        while (key := self._nth(after, until, rows // number)) is not None:
+        while (key := self._nth(after, until, step)) is not None:
             # One in a while is given all the same, so that a walk which is cut gets on.
-            if passed == FINER or self.where is None or self._any(after, key):
+            if passed == PASSED or self.where is None or self._any(after, key):
                 passed = 0
                 yield key
             else:

@@ -22,7 +22,7 @@ class SourceSuite:
     """Subclass it, define the fixture `source`, and say what the source can do."""
 
     splits = True
-    """`split` gives keys, at least as many as asked for where there are records enough."""
+    """`split` makes as many shards as it is asked for, or more, where there are records enough."""
 
     bounded = True
     """`last` gives a bound."""
@@ -114,11 +114,10 @@ class SourceSuite:
             assert None not in marks
             assert _through(source, marks, last) == records
 
-    def test_a_split_is_finer_than_asked(self, source, records):
+    def test_a_split_is_at_least_as_fine_as_asked(self, source, records):
         if self.splits:
             for shards in (2, 3, 4):
                 marks = list(source.split(None, source.last(), shards))
-                assert len(marks) >= shards
                 filled = sum(1 for part in _parts(source, marks, source.last()) if part)
                 assert filled >= shards
 
