@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpmr import codec, exact, reducers
+from httpmr import codec, reducers
 from httpmr.errors import HttpmrError, RecipeError
+from httpmr.reducers import exact, identity, order, sums
 
 ALL = [
     reducers.Count(),
@@ -204,6 +205,6 @@ def test_top_refuses_a_key_that_is_no_function():
     assert repr(reducers.Top(3, key=len)) == "Top(3, key=<built-in function len>)"
 
 
-@pytest.mark.parametrize("module", [reducers, exact])
+@pytest.mark.parametrize("module", [reducers, exact, identity, order, sums])
 def test_the_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0

@@ -1,0 +1,15 @@
+"""The reducer that changes nothing."""
+
+from httpmr.interfaces import Reducer
+
+
+class Identity(Reducer):
+    """Each value as it came, in input order: a job that only sorts and gathers.
+
+    >>> list(Identity().reduce("key", iter([2, 1])))
+    [('key', 2), ('key', 1)]
+    """
+
+    def reduce(self, key, values):
+        for value in values:
+            yield key, value
