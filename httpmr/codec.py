@@ -2,7 +2,8 @@ r"""Any value to bytes and back, exactly: a tuple stays a tuple, a bool a bool. 
 
 What msgpack has itself it packs at its own speed: None, bool, int, float, str, bytes, list, dict.
 Everything else is an extension with a value in it: the types in the table at the end, and the
-registered ones. Values hold values, and any that hash may be the keys of a dict.
+registered ones; many of one type in a list are one extension. Values hold values, and any that
+hash may be the keys of a dict.
 
     >>> loads(dumps({("a", 1): [Decimal("1.50"), {2, 1}, 2**64]}))
     {('a', 1): [Decimal('1.50'), {1, 2}, 18446744073709551616]}
@@ -25,14 +26,17 @@ from msgpack import ExtType, Unpacker, UnpackException, packb, unpackb
 
 from httpmr.errors import Damaged, HttpmrError, RecipeError, Unstorable, UserCodeError
 
-DEEPEST = 64
-"""How deep values may be nested in each other."""
+DEEPEST = 100
+"""How deep values may be nested in each other. What is not a list or a dict counts twice."""
 
 _NATIVE = {type(None), bool, int, float, str, bytes}
+_KNOWN = {*_NATIVE, list, dict, set, frozenset}
+_QUICK = {str: "".join, int: lambda them: math.hypot(*them), float: lambda them: math.hypot(*them)}
 _MANY = 32  # items; from here on the shortcuts for lists cost less than they save
 _MALFORMED = UnpackException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError
-_encoders = {}  # type: function (value, depth) -> what msgpack packs by itself
-_decoders = {}  # extension's code: function (content) -> value
+_SETS = {set: 2, frozenset: 3}
+_types = {}  # type: (code, function from such an object to a value)
+_codes = {}  # code: function from that value to the object
 
 
 def dumps(value) -> bytes:
@@ -52,7 +56,9 @@ def loads(data: bytes):
     try:
         return _readers[0](data)
     except _MALFORMED as error:
-        raise Damaged(f"a stored value cannot be read back: {error!r}") from error
+        raise Damaged(
+            f"a stored value cannot be read back: {type(error).__name__}: {error}"
+        ) from error
 
 
 def register(cls: type, code: int, pack, unpack) -> None:
@@ -74,20 +80,16 @@ def register(cls: type, code: int, pack, unpack) -> None:
             message = f"the unpack function registered for {_name(cls)} failed: {error!r}"
             raise UserCodeError(message) from error
 
-    _add(cls, code, _by(pack), revive)
+    _add(cls, code, pack, revive)
 
 
-def _add(cls, code, encode, decode):
-    if code in _decoders:
+def _add(cls, code, pack, unpack):
+    if code in _codes:
         raise RecipeError(f"the codec's code {code} is taken: register {_name(cls)} with another")
-    if cls in _encoders or cls in _NATIVE:
+    if cls in _KNOWN or cls in _types:
         raise RecipeError(f"{_name(cls)} is known to the codec already: register it only once")
-    _encoders[cls] = lambda value, depth: _extension(code, encode(value, depth))
-    _decoders[code] = decode
-
-
-def _by(pack):
-    return lambda value, depth: _encode(pack(value), depth + 1)
+    _types[cls] = code, pack
+    _codes[code] = unpack
 
 
 # Encoding makes of a value what the packer takes as it is. The type of each item is asked here,
@@ -98,23 +100,32 @@ def _encode(value, depth):
     cls = type(value)
     if cls in _NATIVE:
         return value
-    encode = _encoders.get(cls)
-    if encode is None:
-        raise _refusal(value)
     if depth >= DEEPEST:
         raise _too_deep(value)
-    return encode(value, depth)
+    if cls is list:
+        return _encode_list(value, depth)
+    if cls is dict:
+        return _encode_dict(value, depth)
+    if cls in _SETS:
+        return _extension(_SETS[cls], _in_order(value, depth))
+    if cls not in _types:
+        raise _refusal(value)
+    code, pack = _types[cls]
+    return _extension(code, _encode(pack(value), depth + 1))
 
 
 def _encode_list(items, depth):
     if _native(items):
         return items
-    if len(items) >= _MANY and set(map(type, items)) == {tuple}:
-        width = len(items[0])
-        if width and set(map(len, items)) == {width}:
-            # By columns: ten times as fast as one by one, to write and to read.
-            columns = [[row[i] for row in items] for i in range(width)]
-            return _extension(_ROWS, [_encode(column, depth + 1) for column in columns])
+    cls = type(items[0])
+    if len(items) >= _MANY and cls in _types and set(map(type, items)) == {cls}:
+        code, pack = _types[cls]
+        contents = list(map(pack, items))
+        width = len(contents[0]) if code < 32 and type(contents[0]) is list else 0
+        in_columns = width > 0 and set(map(len, contents)) == {width}
+        if in_columns:
+            contents = [[content[i] for content in contents] for i in range(width)]
+        return _extension(_ALIKE, [code, in_columns, _encode(contents, depth + 1)])
     return [_encode(item, depth + 1) for item in items]
 
 
@@ -124,7 +135,7 @@ def _native(items):
         # What joins is text, and what has a length in space is numbers: three times as fast as
         # to look at the types. What only passes for them comes back to _other.
         try:
-            "".join(items) if type(items[0]) is str else math.hypot(*items)
+            _QUICK[type(items[0])](items)
             return True
         except Exception:
             pass
@@ -137,12 +148,13 @@ def _native(items):
 
 
 def _encode_dict(value, depth):
-    if not _NATIVE.issuperset(map(type, value)):
-        columns = list(value), list(value.values())
-        return _extension(_DICT, [_encode(column, depth + 1) for column in columns])
-    if _NATIVE.issuperset(map(type, value.values())):
+    named = _NATIVE.issuperset(map(type, value))
+    if named and _NATIVE.issuperset(map(type, value.values())):
         return value
-    return {key: _encode(item, depth + 1) for key, item in value.items()}
+    if named and len(value) < _MANY:
+        return {key: _encode(item, depth + 1) for key, item in value.items()}
+    columns = list(value), list(value.values())
+    return _extension(_DICT, [_encode(column, depth + 1) for column in columns])
 
 
 def _in_order(members, depth):
@@ -176,7 +188,7 @@ def _name(cls):
 
 def _refusal(value):
     cls = type(value)
-    known = (base.__name__ for base in cls.__mro__ if base in _NATIVE or base in _encoders)
+    known = (base.__name__ for base in cls.__mro__ if base in _KNOWN or base in _types)
     plain = next(known, "dict, tuple or str")
     return Unstorable(
         f"a value of type {_name(cls)} cannot be stored: make it a plain {plain}, or"
@@ -196,15 +208,23 @@ def _too_deep(value):
 
 
 def _decode(depth, code, data):
-    decode = _decoders.get(code)
-    if decode is not None:
-        return decode(_readers[depth + 1](data))
+    return _maker(code)(_readers[depth + 1](data))
+
+
+def _maker(code):
+    if code in _codes:
+        return _codes[code]
     if code < 32:
-        raise ValueError(f"{code} is no code of the codec")
+        raise ValueError(f"{code} is no code of the codec's own")
     raise UserCodeError(
         f"a stored value is of a type registered with code {code}, which is unknown here:"
         " import the module that registers it"
     )
+
+
+def _alike(content):
+    code, in_columns, contents = content
+    return list(map(_maker(code), zip(*contents, strict=True) if in_columns else contents))
 
 
 def _unpack_deep(data, **options):
@@ -229,8 +249,8 @@ _readers = [
 ]
 
 
-def _clock(value, depth):
-    return [value.replace(tzinfo=None).isoformat(), value.fold, _encode(value.tzinfo, depth + 1)]
+def _clock(value):
+    return [value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo]
 
 
 def _unclock(cls, content):
@@ -258,22 +278,19 @@ def _zone(key):
 
 
 # The codes are stored: they stay as they are for ever.
-_ROWS, _DICT, _INT = 1, 4, 5
-_encoders[list] = _encode_list
-_encoders[dict] = _encode_dict
-_decoders[_ROWS] = lambda columns: list(zip(*columns, strict=True))
-_decoders[_DICT] = lambda columns: dict(zip(*columns, strict=True))
-_decoders[_INT] = lambda data: int.from_bytes(data, "big", signed=True)
-_add(tuple, 0, lambda value, depth: _encode_list(list(value), depth), tuple)
-_add(set, 2, _in_order, set)
-_add(frozenset, 3, _in_order, frozenset)
-_add(Decimal, 6, _by(str), Decimal)
-_add(complex, 7, _by(lambda z: [z.real, z.imag]), lambda parts: complex(*parts))
-_add(date, 8, _by(date.isoformat), date.fromisoformat)
+_ALIKE, _DICT, _INT = 1, 4, 5
+_codes[_ALIKE] = _alike
+_codes[_SETS[set]], _codes[_SETS[frozenset]] = set, frozenset
+_codes[_DICT] = lambda columns: dict(zip(*columns, strict=True))
+_codes[_INT] = lambda data: int.from_bytes(data, "big", signed=True)
+_add(tuple, 0, list, tuple)
+_add(Decimal, 6, str, Decimal)
+_add(complex, 7, lambda number: [number.real, number.imag], lambda parts: complex(*parts))
+_add(date, 8, date.isoformat, date.fromisoformat)
 _add(time, 9, _clock, partial(_unclock, time))
 _add(datetime, 10, _clock, partial(_unclock, datetime))
-_add(timedelta, 11, _by(lambda t: [t.days, t.seconds, t.microseconds]), lambda t: timedelta(*t))
-_add(timezone, 12, _by(_offset), lambda parts: timezone(timedelta(*parts[0]), *parts[1:]))
-_add(ZoneInfo, 13, _by(_zone_key), _zone)
-_add(UUID, 14, _by(lambda uuid: uuid.bytes), lambda data: UUID(bytes=data))
-_add(bytearray, 15, _by(bytes), lambda data: bytearray(memoryview(data)))
+_add(timedelta, 11, lambda t: [t.days, t.seconds, t.microseconds], lambda t: timedelta(*t))
+_add(timezone, 12, _offset, lambda parts: timezone(timedelta(*parts[0]), *parts[1:]))
+_add(ZoneInfo, 13, _zone_key, _zone)
+_add(UUID, 14, lambda uuid: uuid.bytes, lambda data: UUID(bytes=data))
+_add(bytearray, 15, bytes, lambda data: bytearray(memoryview(data)))
