@@ -9,6 +9,8 @@ import pytest
 for _name in ("stores", "store_reads", "store_commits", "store_rivals", "sources", "sinks"):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
+from httpmr.testing.sinks import SinkSuite  # noqa: E402
+from httpmr.testing.sources import SourceSuite  # noqa: E402
 from httpmr.testing.stores import OrderedStoreSuite  # noqa: E402
 
-__all__ = ["OrderedStoreSuite"]
+__all__ = ["OrderedStoreSuite", "SinkSuite", "SourceSuite"]
