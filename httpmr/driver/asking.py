@@ -21,8 +21,10 @@ CONNECT = 10.0  # seconds to connect in, and to try for where nobody has answere
 LONGEST_PAUSE = 15.0  # between two tries, unless the server asks for more
 LONGEST_RETRY_AFTER = 60.0
 LARGEST_ANSWER = 1 << 20
+MOST_REDIRECTS = 10
 
 _CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+_REDIRECTS = (301, 302, 303, 307, 308)
 _TRY_AGAIN = (408, 425, 429)  # and every 5xx
 _REASONS = {
     401: "a login is asked for; a job's link needs none, so let requests to httpmr pass it",
@@ -104,25 +106,23 @@ class Asker:
         while not self.contact.over():
             try:
                 code, headers, body = self.once(method, tail)
-                if code >= 500 or code in _TRY_AGAIN:
-                    raise Away(_words(code, body), _retry_after(headers))
+                if code in _REDIRECTS and hops < MOST_REDIRECTS:
+                    hops += 1
+                    started = self.link.starts
+                    self.move(headers.get("Location") or "nowhere", tail)
+                    if started and not self.link.starts:
+                        return code, {}
+                    continue
+                said = self.understood(code, headers, body)
             except ssl.SSLCertVerificationError as error:
                 raise DriverError(f"{self.link.site}: {error.verify_message}") from None
             except (OSError, http.client.HTTPException, UnicodeError, Away) as error:
                 self.contact.bad(self.link, error)
                 self.contact.pause(tries, 0.25, LONGEST_PAUSE, getattr(error, "after", 0.0))
                 tries += 1
-                continue
-            if code in (301, 302, 303, 307, 308) and hops < 10:
-                hops += 1
-                started = self.link.starts
-                self.move(headers.get("Location") or "nowhere", tail)
-                if started and not self.link.starts:
-                    return code, {}
-                continue
-            said = self.understood(code, body)
-            self.contact.good()
-            return code, said
+            else:
+                self.contact.good()
+                return code, said
         raise Over
 
     def once(self, method, tail):
@@ -135,6 +135,8 @@ class Asker:
             self.connection.request(method, f"{self.link.path}/{tail}", headers=headers)
             response = self.connection.getresponse()
             body = response.read(LARGEST_ANSWER)
+            if response.length and len(body) < LARGEST_ANSWER:
+                raise http.client.IncompleteRead(body, response.length)
             if response.will_close or not response.isclosed():
                 self.close()
             return response.status, response.headers, body
@@ -163,14 +165,18 @@ class Asker:
         self.close()
         self.link = parse(target)
 
-    def understood(self, code, body):
-        """Return the JSON object answered; raise DriverError for a refusal or another's page."""
+    def understood(self, code, headers, body):
+        """Return the JSON object answered. Raises Away, or DriverError for a refusal."""
         said = _object(body)
         if "state" in said and code in (200, 202, 409):
             return said
+        if code >= 500 or code in _TRY_AGAIN:
+            raise Away(_words(code, body), _retry_after(headers))
         if code >= 400:
             reason = said.get("error") or _REASONS.get(code) or _words(code, body)
             raise DriverError(f"{self.link.site}: {reason}", code=code)
+        if self.contact.answered:
+            raise Away("it answers, but not as httpmr does")  # something stands in for it
         raise DriverError(f"{self.link.site} answers, but not as httpmr does", code=code)
 
     def close(self):
@@ -200,7 +206,7 @@ def _why(error):
     """Return the reason of a failure, short."""
     if isinstance(error, TimeoutError):
         return "it timed out"
-    if isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
         return "it closed the connection"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
