@@ -7,7 +7,7 @@ from httpmr.errors import OutputError
 from httpmr.interfaces import Batch, Slice
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore, SQLStore
-from httpmr.testing.sinks import SinkSuite
+from httpmr.testing import SinkSuite
 
 
 class TestMemory(SinkSuite):

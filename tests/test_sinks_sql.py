@@ -10,7 +10,7 @@ from httpmr.errors import OutputError, RecipeError, Unavailable
 from httpmr.interfaces import Batch, Slice
 from httpmr.sinks import SQLTable
 from httpmr.stores import MemoryStore, SQLStore
-from httpmr.testing.sinks import SinkSuite
+from httpmr.testing import SinkSuite
 
 SLICE = Slice("job", (0,), 0, 1)
 
@@ -433,3 +433,16 @@ def test_its_name_shows_no_password():
     sink = SQLTable(url, "words", key="word", value=("n", "m"), mode="update")
     shown = "'postgresql+psycopg://me:***@db.example/words', 'words', key='word'"
     assert repr(sink) == f"SQLTable({shown}, value=('n', 'm'), mode='update')"
+
+
+def test_an_engine_of_the_users_own(database_url):
+    engine = sqlalchemy.create_engine(database_url)
+    execute(engine, "CREATE TABLE words (word VARCHAR(80) PRIMARY KEY, n INTEGER NOT NULL)")
+    sink = SQLTable(engine, "words", key="word", value="n")
+    sink.check(MemoryStore())
+    write(sink, *GOOD)
+    with pytest.raises(OutputError, match="key 'wrong' was refused"):
+        write(sink, ("new", 1), ("wrong", None))
+    assert sorted(rows(engine)) == sorted(GOOD)
+    assert sink.joins(SQLStore(database_url))
+    sql.close(engine)
