@@ -10,9 +10,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 
 import pytest
 
+from httpmr import driver
 from httpmr.cli import show, target
 from httpmr.cli.main import main
 from httpmr.errors import TargetError
@@ -38,6 +40,10 @@ def words(key, line):
 application = Master("words", mapper=words, reducer=Sum(), num_mappers=2, num_reducers=2,
     source=Memory({1: "to be or", 2: LINE, 3: "not to be"}), store=f"sqlite:///{HERE}/jobs.db",
     slice_seconds=0.1)
+"""
+MANY = """
+application = Master("words", mapper=words, reducer=Sum(), slice_seconds=0.02,
+    source=Memory({n: f"a line of {n}" for n in range(4_000)}), store=f"sqlite:///{HERE}/jobs.db")
 """
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COUNTS = "be\t2\nnot\t1\nor\t1\nto\t2\n"
@@ -328,6 +334,27 @@ def test_a_port_in_use_is_one_line(app, capsys):
         port = str(other.getsockname()[1])
         assert main(["serve", app(), "--port", port]) == 2
     assert re.fullmatch(r"httpmr: port \d+ .* is in use.*\n", capsys.readouterr().err)
+
+
+def test_a_server_that_is_killed_and_started_again_loses_nothing(app):
+    path = app(more=MANY)
+    with contextlib.ExitStack() as servers:
+        first = servers.enter_context(started("serve", path, "--port", "0"))
+        console = first.stdout.readline().split()[-1]
+        port = console.split(":")[2].partition("/")[0]
+
+        def kill(status):
+            if status.get("records", 0) and first.poll() is None:
+                first.kill()
+                first.wait()
+                again = servers.enter_context(started("serve", path, "--port", port))
+                assert again.stdout.readline().split()[-1] == console
+
+        status = driver.drive(post_job(console)["drive"], 2, progress=kill)
+        assert first.poll() is not None
+    assert (status["state"], status["records"]) == ("done", 4_000)
+    output = dict(target.master(path).latest().output())
+    assert output == Counter(word for n in range(4_000) for word in f"a line of {n}".split())
 
 
 def test_drive_ends_with_1_where_the_job_stops(app, capsys, tmp_path):
