@@ -30,8 +30,8 @@ class Files(Source):
 
     A pattern is a path or a glob, `**` allowed; each must match a file. Files are looked up when
     they are read, never before. Those that end in `.gz` are unpacked, with offsets into the text.
-    A subclass reads `ranges(after, until)`, and may set `inside = False` where it cannot begin in
-    the middle of a file.
+    They must stay as they are while a job runs, on a disk that all machines share. A subclass
+    reads `ranges(after, until)`, and sets `inside = False` if it cannot begin inside a file.
     """
 
     inside = True
@@ -131,7 +131,7 @@ class TextFiles(Files):
     def read(self, after, until):
         encoding, errors = self.encoding, self.errors
         for path, low, high in self.ranges(after, until):
-            with opened(path) as file:
+            with opened(path, high - low) as file:
                 offset = _beginning(file, low, high)
                 if offset > high:
                     continue
@@ -188,13 +188,14 @@ def undecodable(source, path, offset, error):
 
 
 @contextmanager
-def opened(path):
-    """Open a file to read bytes from; what goes wrong in the block is raised as an InputError."""
+def opened(path, span=BUFFER):
+    """Open a file to read some `span` bytes of; what goes wrong in the block is an InputError."""
+    buffer = min(BUFFER, max(io.DEFAULT_BUFFER_SIZE, span))
     try:
-        with open(path, "rb", buffering=BUFFER) as file:
+        with open(path, "rb", buffering=buffer) as file:
             if _packed(path):
                 # Without a buffer of its own, a gzip file gives lines ten times slower.
-                with io.BufferedReader(gzip.GzipFile(fileobj=file), BUFFER) as text:
+                with io.BufferedReader(gzip.GzipFile(fileobj=file), buffer) as text:
                     yield text
             else:
                 yield file

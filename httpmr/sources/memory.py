@@ -51,7 +51,7 @@ class Memory(Source):
         return start, stop if until is None else bisect_right(self._packed, keys.pack(until))
 
     def __repr__(self):
-        return f"Memory({reprlib.repr(self._pairs)})"
+        return f"{type(self).__name__}({reprlib.repr(self._pairs)})"
 
 
 def _pairs(records):

@@ -165,7 +165,8 @@ class SQLTable(Source):
         options = "" if self.columns is None else f", columns={list(self.columns)!r}"
         if self.where is not None:
             options += f", where={str(self.where)!r}"
-        return f"SQLTable({url!r}, {str(self.table)!r}, key={key!r}{options})"
+        name = type(self).__name__
+        return f"{name}({url!r}, {str(self.table)!r}, key={key!r}{options})"
 
 
 class _Shape(NamedTuple):

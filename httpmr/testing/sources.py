@@ -132,8 +132,8 @@ class SourceSuite:
         last = source.last()
         whole = list(source.split(None, last, 3))
         marks = []
-        while mark := next(iter(source.split(marks[-1] if marks else None, last, 3)), None):
-            marks.append(mark)
+        while rest := list(islice(source.split(marks[-1] if marks else None, last, 3), 1)):
+            marks += rest
             assert len(marks) <= 4 * len(whole) + 4, "each cut makes the rest of the split finer"
         assert _through(source, marks, last) == records
 
