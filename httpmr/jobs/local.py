@@ -4,6 +4,7 @@ The same steps as over HTTP, on the same store: other lanes may work on the job 
 """
 
 import multiprocessing
+import signal
 import time
 
 from httpmr.errors import JobError, RecipeError, Unavailable, Uncertain
@@ -71,6 +72,8 @@ def work_in(processes: int, jobs, id: str, tell=None) -> None:
 
 
 def _child(jobs, id):
+    # Ctrl-C reaches every process of a terminal; what to say about it is the parent's.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     jobs.store.forked()
     jobs.rng.seed()
     work(jobs, id)
