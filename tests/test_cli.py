@@ -408,11 +408,26 @@ def test_the_version_is_that_of_the_package(capsys):
     assert re.fullmatch(r"httpmr \S.*\n", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("missing", ["waitress"])
-def test_what_is_not_installed_is_named_with_its_remedy(app, capsys, monkeypatch, missing):
-    monkeypatch.setitem(sys.modules, missing, None)
+def test_what_is_not_installed_is_named_with_its_remedy(app, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "waitress", None)
     assert main(["serve", app()]) == 2
     assert 'pip install "httpmr[cli]"' in capsys.readouterr().err
+
+
+def test_a_terminal_gets_a_bar_where_there_is_one(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert isinstance(show.watch(), show.Bar)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert isinstance(show.watch(), show.Lines)
+
+
+def test_a_bar_takes_whatever_a_status_says():
+    with show.Bar() as bar:
+        bar({"state": "running"})
+        bar({"state": "running", "recipe": "[b]", "phase": "map", "progress": 1.0, "records": 3})
+        assert bar.bar.tasks[0].percentage == 99  # all is not done before the job is
+        bar({"state": "running", "trouble": "\x1b[2J"})
+        assert bar.bar.tasks[0].fields["note"] == "no answer (\ufffd[2J); trying again"
 
 
 def test_progress_in_a_log_is_a_line_a_phase(capsys):

@@ -17,7 +17,7 @@ def serve(args):
     bare = isinstance(application, Master)
     for name, master in ({"": application} if bare else masters).items():
         base = args.base or (address if bare else f"{address}/WHERE-IT-IS-MOUNTED")
-        print(f"{name or master.recipe.name}: {console(master, base)}", flush=True)
+        print(f"console of {name or master.recipe.name}: {console(master, base)}", flush=True)
     show.say(f"serving {args.target} at {address}, until Ctrl-C")
     until_interrupted(server)
     return 0
