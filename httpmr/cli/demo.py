@@ -73,8 +73,8 @@ def demo(args):
         report(job)
         print(f"\nThe console: {console(master, address)}", flush=True)
         if stay:
-            print("It is there until Ctrl-C.", flush=True)
-            until_interrupted(server)
+            with until_interrupted(server):
+                print("It is there until Ctrl-C.", flush=True)
         else:
             print("(`httpmr demo --serve` keeps it up)")
     return 0

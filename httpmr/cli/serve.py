@@ -1,5 +1,6 @@
 """`httpmr serve`: an application at an address of this machine, by waitress."""
 
+import contextlib
 import errno
 import logging
 import socket
@@ -15,11 +16,11 @@ def serve(args):
     application, masters = target.load(args.target)
     server, address = listen(application, args.host, args.port, args.threads)
     bare = isinstance(application, Master)
-    for name, master in ({"": application} if bare else masters).items():
-        base = args.base or (address if bare else f"{address}/WHERE-IT-IS-MOUNTED")
-        print(f"console of {name or master.recipe.name}: {console(master, base)}", flush=True)
-    show.say(f"serving {args.target} at {address}, until Ctrl-C")
-    until_interrupted(server)
+    with until_interrupted(server):
+        for name, master in ({"": application} if bare else masters).items():
+            base = args.base or (address if bare else f"{address}/WHERE-IT-IS-MOUNTED")
+            print(f"console of {name or master.recipe.name}: {console(master, base)}", flush=True)
+        show.say(f"serving {args.target} at {address}, until Ctrl-C")
     return 0
 
 
@@ -60,9 +61,11 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
     return thread, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+@contextlib.contextmanager
 def until_interrupted(server):
-    """Wait until Ctrl-C, or until the server's thread ends."""
+    """Do what is inside, then wait for Ctrl-C, or for the end of the server's thread."""
     try:
+        yield
         while server.is_alive():
             server.join(0.5)
     except KeyboardInterrupt:
