@@ -7,20 +7,17 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections import Counter
-from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from a2wsgi import ASGIMiddleware
+from docslib import ROOT, served
 from weblib import client, follow
 from webtest import TestApp
 
 from httpmr import driver
 from httpmr.cli import target
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MOUNTED = [path for path in EXAMPLES if "06" <= path.name < "10"]
 TEXTS = {path.stem: path.read_text() for path in (ROOT / "examples" / "texts").glob("*.txt")}
@@ -163,23 +160,12 @@ def test_08_starlette():
     counted(client(ASGIMiddleware(app), REMOTE_PORT="50000"))
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 def test_09_wsgiref():
     app, master = load("09", ":app")
-    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            mount = f"http://127.0.0.1:{server.server_port}/wordcount"
-            job = master.start()
-            status = driver.drive(master.link("drive", mount, job) + "/drive", 2)
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(app) as address:
+        job = master.start()
+        link = master.link("drive", f"{address}/wordcount", job)
+        status = driver.drive(f"{link}/drive", 2)
     assert status["state"] == "done"
     assert dict(job.output()) == COUNTS
 

@@ -1,0 +1,108 @@
+"""What the guides say, held to it: every block of Python and every command in them is run."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from inspect import isclass
+
+import pytest
+from docslib import GUIDES, README, ROOT, blocks, clone, commands, served
+
+import httpmr
+from httpmr import mappers, reducers, sinks, sources, stores, testing
+from httpmr.cli import target
+from httpmr.web.commands import commands as on_pages
+
+MOUNT = "http://127.0.0.1:8000/wordcount"
+DRIVING = ROOT / "docs" / "driving.md"
+TEXT = {path.name: path.read_text("utf-8") for path in [README, *GUIDES]}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A clone to work in; what is imported there is forgotten after."""
+    environ = clone(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield environ
+    sys.modules.pop("wordcount", None)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_its_python_runs(guide, here, tmp_path):
+    """All of a guide is one module; where there are tests in it, they are run."""
+    code = "\n\n".join(blocks(guide, "python"))
+    module = tmp_path / "test_guide.py"
+    module.write_text(code)
+    command = [sys.executable, "-W", "error", "-W", "ignore:'cgi'", str(module)]
+    if "class Test" in code:
+        command[1:] = ["-m", "pytest", "-q", "-W", "error", str(module)]
+        command[-1:] = ["-W", "ignore:'cgi'", "-p", "no:cacheprovider", str(module)]
+    ran = subprocess.run(command, env=here, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("command", [command for command, _ in commands(DRIVING)])
+def test_its_commands_drive(command, here):
+    if "wget" in command and not shutil.which("wget"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no wget")
+    wordcount = target.master("wordcount.py")
+    job = wordcount.start()
+    drives = "JOB/TOKEN/" in command and "status" not in command
+    with served(wordcount, "/wordcount") as address:
+        mount = f"{address}/wordcount"
+        link = wordcount.link("drive", mount, job) + "/"
+        command = command.replace(f"{MOUNT}/JOB/TOKEN/", link).replace(MOUNT, mount)
+        ran = subprocess.run(
+            ["bash", "-c", command], env=here, capture_output=True, text=True, timeout=60
+        )
+    assert ran.returncode == 0, ran.stderr
+    assert job.state == ("done" if drives else "running")
+    if command.startswith("curl"):
+        assert list(json.loads(ran.stdout)) == ["job", "url", "drive", "status"]
+
+
+def test_it_gives_the_commands_that_pages_print():
+    given = {re.sub(r"\s+", " ", command) for command, _ in commands(DRIVING)}
+    assert given >= set(on_pages(f"{MOUNT}/JOB/TOKEN/").values())
+
+
+def test_the_status_is_what_it_says(here):
+    wordcount = target.master("wordcount.py")
+    job = wordcount.start()
+    with served(wordcount, "/wordcount") as address:
+        url = wordcount.link("view", f"{address}/wordcount", job) + "/status"
+        with urllib.request.urlopen(url) as answer:
+            status = json.load(answer)
+    [said] = re.findall(
+        r"`status` below the link answers JSON: (.*?)\n\n", TEXT["driving.md"], re.S
+    )
+    assert {*status, *status["shards"]} == set(re.findall(r"`(\w+)`", said)[:15]) - {"Looking"}
+
+
+def public():
+    yield from ((name, getattr(httpmr, name)) for name in httpmr.__all__)
+    for menu in (sources, sinks, stores, testing):
+        yield from ((name, getattr(menu, name)) for name in menu.__all__)
+    for module in (mappers, reducers):
+        for name, value in vars(module).items():
+            ours = getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
+            if ours and isclass(value) and issubclass(value, (httpmr.Mapper, httpmr.Reducer)):
+                yield name, value
+
+
+def test_everything_public_is_documented():
+    words = set(re.findall(r"\w+", " ".join(TEXT.values())))
+    for name, value in public():
+        assert name in words, f"{name} is in neither the README nor a guide"
+        assert (value.__doc__ or "").strip(), f"{name} has no docstring"
+
+
+def test_links_lead_somewhere():
+    for guide in GUIDES:
+        for path in re.findall(r"\]\(([^)#:]+)\)", TEXT[guide.name]):
+            assert (guide.parent / path).exists(), f"{guide.name}: {path}"
