@@ -85,23 +85,23 @@ class Ledger:
         value = self.store.get([key]).get(key)
         return None if value is None else Task.of(codec.loads(value), value)
 
-    def tasks(self, job: Job, state: str, phase: str | None = None) -> Iterator[Task]:
-        """Yield the "open" or "done" tasks of a phase, the job's own by default, in order."""
-        start, stop = keys.span((job.id, phase or job.phase, state))
-        for _, value in self.store.scan(start, stop):
+    def tasks(self, job: Job, state: str, limit: int | None = None) -> Iterator[Task]:
+        """Yield the "open" or "done" tasks of the job's phase, in order."""
+        start, stop = keys.span((job.id, job.phase, state))
+        for _, value in self.store.scan(start, stop, limit=limit):
             yield Task.of(codec.loads(value), value)
 
     def claim(self, task: Task, seconds: float) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
-        minutes: a fixed lease would livelock on a record slower than itself.
+        minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
         """
         now = self.store.now()
         if task.lease > now:
             return None
         takeovers = task.takeovers + (task.lease > 0)
-        lease = now + min(seconds * 2.0 ** min(takeovers, 20), LONGEST_LEASE)
+        lease = now + min(seconds * 2.0 ** min(takeovers, 20), max(seconds, LONGEST_LEASE))
         batch = Batch()
         claimed = replace(task, epoch=task.epoch + 1, lease=lease, takeovers=takeovers)
         claimed = _put(batch, _task_key(task), claimed, task.stored)
@@ -166,9 +166,9 @@ class Ledger:
         for _, value in self.store.scan(*keys.span((job.id, "bad"))):
             yield codec.loads(value)
 
-    def receipts(self, job_id: str) -> Iterator:
+    def receipts(self, id: str) -> Iterator:
         """Yield what the sink's `write` returned for each committed slice, in order."""
-        for _, value in self.store.scan(*keys.span((job_id, "receipt"))):
+        for _, value in self.store.scan(*keys.span((id, "receipt"))):
             yield codec.loads(value)
 
     # Pages
@@ -179,7 +179,7 @@ class Ledger:
         `following(job, done tasks)` -> (the next phase or None, its tasks). Anyone may call
         this at any time: all compute the same, and the job's compare-and-set comes last.
         """
-        if job.state != "running" or next(self.tasks(job, "open"), None) is not None:
+        if job.state != "running" or next(self.tasks(job, "open", limit=1), None):
             return job
         done = list(self.tasks(job, "done"))
         phase, tasks = following(job, done)
@@ -210,9 +210,9 @@ class Ledger:
 
 
 def receipt(task: Task, value) -> Callable[[Batch], None]:
-    """Return what adds a sink's receipt to the commit of the task's slice."""
+    """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
     key = keys.pack((task.job, "receipt", task.shard, task.slice))
-    return lambda batch: batch.put(key, codec.dumps(value))
+    return lambda batch: None if value is None else batch.put(key, codec.dumps(value))
 
 
 def _verdict(job, outcome, allowed):

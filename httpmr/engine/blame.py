@@ -9,14 +9,26 @@ import os
 import traceback
 from pathlib import Path
 
-from httpmr.errors import NotPairs, StoreError, Unavailable
+from httpmr import codec
+from httpmr.errors import (
+    InputError,
+    NotPairs,
+    StoreError,
+    StoreFull,
+    Unavailable,
+    Uncertain,
+    Unstorable,
+)
 from httpmr.state import Bad, Outcome, Task
+from httpmr.trouble import trouble
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _SURROUNDINGS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE),
     *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
 }
+_DRIVERS = ("sqlite3", "pymysql", "psycopg")  # whose errors `trouble` tells apart
+_LONGEST_MESSAGE, _LONGEST_TRACEBACK = 1000, 20_000  # characters that are kept
 REFUSED = frozenset({type(None), str, bytes, tuple, dict})
 """Types that are iterable, or nothing at all, but never an iterable of pairs that was meant."""
 
@@ -32,19 +44,25 @@ class GroupFailed(Exception):
 def surroundings(error: BaseException) -> bool:
     """Tell whether an error in user code is the network's, the database's or the disk's.
 
-    Database drivers share no base class but, by PEP 249, the name OperationalError.
+    Database drivers share no base class but, by PEP 249, the name OperationalError; some of
+    them call a missing column by it, too.
     """
-    if isinstance(error, (ConnectionError, TimeoutError, StoreError)):
+    if isinstance(error, (ConnectionError, TimeoutError, Unavailable, Uncertain, StoreFull)):
         return True
     if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
         return True
-    return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+    if not any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+        return False
+    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's own
+    known = type(cause).__module__.partition(".")[0] in _DRIVERS
+    return not known or trouble(cause) is not None
 
 
 def told(error: BaseException) -> str:
     """Return an error as one line: its type, its message, and the user's line that raised it."""
-    lines = str(error).strip().splitlines()
+    lines = _message(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    text = _cut(text, _LONGEST_MESSAGE)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _theirs(f)]
     if frames:
         text += f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
@@ -56,22 +74,52 @@ def bad(key, error: BaseException, kind: str = "record") -> Bad:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _theirs(f)]
     head = ["Traceback (most recent call last):\n"] if frames else []
     body = traceback.format_list(frames) + traceback.format_exception_only(error)
-    return Bad(key=key, message=told(error), traceback="".join(head + body), kind=kind)
+    text = _cut("".join(head + body), _LONGEST_TRACEBACK)
+    return Bad(key=key, message=told(error), traceback=text, kind=kind)
+
+
+def _message(error):
+    try:
+        return str(error)
+    except Exception:
+        return "its message cannot be shown"
+
+
+def _cut(text, most):
+    """Leave out the middle of what is too long to keep."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
 def _theirs(frame):
     return not frame.filename.startswith(_PACKAGE)
 
 
+def check_key(source, key, after) -> None:
+    """Raise InputError for a key with which a shard would go on for ever, or not at all."""
+    name = f"the source {source!r:.80}"
+    if key is None:
+        raise InputError(f"{name} gave None as a key: give each record a key of its own")
+    if type(key) is type(after) and key == after:
+        raise InputError(f"{name} gave the key {key!r:.80} again: it must go on after that one")
+    try:
+        codec.dumps(key)
+    except Unstorable as error:
+        raise InputError(f"{name} gave a key that cannot be kept: {error.message}") from error
+
+
 def not_pairs(function, given) -> NotPairs:
     """Return the error that teaches what `function` should have given instead of `given`."""
-    owner = type(getattr(function, "__self__", None)).__name__
-    name = getattr(function, "__qualname__", None) or f"{owner}.{type(function).__name__}"
+    return NotPairs(
+        f"{_named(function)} gave {_shown(given)}; yield (key, value) pairs, or return a list"
+    )
+
+
+def _named(function):
+    """A function's name, and where it begins."""
+    name = getattr(function, "__qualname__", None) or f"an object of {type(function).__name__}"
     code = getattr(function, "__code__", None)
     where = f" ({os.path.basename(code.co_filename)}, line {code.co_firstlineno})" if code else ""
-    return NotPairs(
-        f"{name}{where} gave {_shown(given)}; yield (key, value) pairs, or return a list"
-    )
+    return f"{name}{where}"
 
 
 def _shown(given):
@@ -91,13 +139,17 @@ def checked(pairs: list, function) -> None:
         raise not_pairs(function, wrong)
 
 
-def refused(task: Task, outcome: Outcome, key, error: Exception, kind: str) -> Outcome:
+def refused(task: Task, outcome: Outcome, error: Exception, function, key, kind) -> Outcome:
     """Return what to commit instead of an outcome that could not be packed or written.
 
-    One record alone is to blame. Of several, the slice is done again with half as many, until
-    it is one; `notes["most"]` remembers how many, and grows back as slices succeed.
+    One record alone is to blame, or what `function` made of it. Of several, the slice is done
+    again with half as many, until it is one; `notes["most"]` remembers how many, and grows back
+    as slices succeed.
     """
     if outcome.records == 1:
+        if isinstance(error, Unstorable):
+            told = f"{_named(function)} gave what cannot be stored: {error.message}"
+            error = Unstorable(told, **error.evidence)
         past = {"cursor": outcome.cursor, "marks": outcome.marks}
         return _stay(task, bad=bad(key, error, kind), alone=True, past=past, why="refused")
     most = max(1, outcome.records // 2)

@@ -6,9 +6,11 @@ that records put aside can be mapped later into the places reserved for them.
 """
 
 from httpmr.engine import blame
-from httpmr.engine.gather import ENOUGH, Folded, combined, uncombined
+from httpmr.engine.gather import ENOUGH, Folded, Uncombined, combined
 from httpmr.shuffle import FAN_IN, Placed, Runs, cut
 from httpmr.state import Outcome
+
+_MOST_BLOCKS = 100  # in a slice that folds many small runs; a batch takes twice as many entries
 
 
 def fold_runs(recipe, task, store, budget):
@@ -31,9 +33,11 @@ class _Fold:
         self.cursor = task.cursor  # (key, values of it that are done, or None for all)
         self.since = task.notes.get("since")  # the first run of the present fold
         self.n = task.notes.get("n", 0)  # the next block of its output
-        self.plain = uncombined(task)
+        self.most = task.notes.get("most")  # values, after a commit was refused
+        self.plain = Uncombined(task)
         self.blocks = []
         self.bytes = 0
+        self.values = 0
         self.why = ""
         self.done = False
 
@@ -47,20 +51,20 @@ class _Fold:
         if self.since is None and following is None:
             self.done = True
             return
-        out = Folded()
+        out = Folded(self.most)
         for key, values in self.runs.merged(self.task.job, entries, self.cursor):
             self._group(out, key, values)
             if not self.budget.more():
                 self.why = self.budget.why
-            elif out.full or self.bytes + out.scale.bytes > ENOUGH:
+            elif self._enough(out):
                 self.why = "size"
             if self.why:
                 break
         run = entries[0].run
         for block in cut(out.columns):
             self.blocks.append(Placed(self.partition, self.level + 1, *run, self.n, block))
+            self.bytes += len(block.data)
             self.n += 1
-        self.bytes += out.scale.bytes
         if self.why:
             self.since = run
             return
@@ -69,37 +73,43 @@ class _Fold:
             # The next level is whole only when this slice is committed.
             self.level += 1
             self.why = "level"
-        elif self.bytes > ENOUGH // 2:
+        elif self.bytes > ENOUGH // 4 or len(self.blocks) >= _MOST_BLOCKS:
             self.why = "size"
 
     def _group(self, out, key, values):
-        """Take a group over, combined where that can be done; a large one in parts."""
-        if self.recipe.combine:
-            values = combined(self.recipe.combine, key, values, self.plain)
+        """Take a group over, combined where that can be done, else a large one in parts."""
+        if self.recipe.combine and key not in self.plain:
+            self._add(out, key, [combined(self.recipe.combine, key, values)])
+            self.cursor = (key, None)
+            return
         begun = self.cursor[1] if self.cursor and self.cursor[1] and out.empty else 0
         part = []
         for value in values:
             part.append(value)
-            if len(part) >= out.scale.chunk:
-                out.add(key, part)
+            if len(part) >= out.chunk:
+                self._add(out, key, part)
                 begun += len(part)
                 part = []
-                if out.full:
+                if self._enough(out):
                     self.cursor = (key, begun)
                     return
         if part:
-            out.add(key, part)
+            self._add(out, key, part)
         self.cursor = (key, None)
 
+    def _add(self, out, key, values):
+        out.add(key, values)
+        self.values += len(values)
+
+    def _enough(self, out):
+        return self.bytes + out.scale.bytes > ENOUGH or (self.most and self.values >= self.most)
+
     def outcome(self):
-        notes = {
-            "since": self.since,
-            "n": self.n,
-            "uncombined": self.task.notes.get("uncombined", ()),
-        }
+        notes = {**blame.regrown(self.task.notes), "since": self.since, "n": self.n}
         return Outcome(
             cursor=self.cursor,
             done=self.done,
+            records=self.values,
             level=self.level,
             notes=notes,
             blocks=self.blocks,

@@ -7,18 +7,19 @@ that a slice stops well before its commit would pass what a store takes.
 
 from collections import defaultdict
 
-from httpmr import codec, keys
+from httpmr import codec, counters, keys
 from httpmr.engine.blame import GroupFailed, bad, checked, surroundings
 from httpmr.errors import Unstorable
 from httpmr.interfaces import BATCH_BYTES
 from httpmr.recipe import Recipe
-from httpmr.shuffle import Columns, Placed, cut, ordered
+from httpmr.shuffle import Columns, Placed, cut, gather, ordered
 from httpmr.state import Task
 
 ENOUGH = BATCH_BYTES * 5 // 8
 """Bytes before compression: what does not compress must fit too."""
 
-_FIRST, _MOST = 16, 8192
+_FIRST, _MOST = 8, 8192  # even the first few fit, were they as large as a store takes
+_UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 16
 _COMBINE_AT = 65536
 
@@ -58,7 +59,10 @@ class Held:
     def add(self, pairs: list) -> None:
         """Take pairs over; NotPairs if they are none."""
         checked(pairs, self.function)
-        self.scale.add(pairs)
+        try:
+            self.scale.add(pairs)
+        except Unstorable:  # a sink may take it all the same, and says so where it does not
+            self.scale.bytes += _UNKNOWN * len(pairs)
         self.pairs.extend(pairs)
 
     @property
@@ -74,7 +78,7 @@ class Groups:
         self.recipe = recipe
         self.task = task
         self.combine = recipe.combine
-        self.plain = uncombined(task)
+        self.plain = Uncombined(task)
         self.groups = defaultdict(list)
         self.pending = 0  # values since they were last combined
         self.scale = Scale()
@@ -82,27 +86,22 @@ class Groups:
     def add(self, pairs: list) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
         checked(pairs, self.recipe.mapper.map)
-        groups = self.groups
-        try:
-            for key, value in pairs:
-                groups[key].append(value)
-        except TypeError:
-            raise Unstorable(
-                f"a key of type {type(key).__name__} cannot be a key: {key!r:.80}; use None, a "
-                "number, str, bytes, date, datetime, UUID or a tuple of these",
-                value=key,
-            ) from None
+        gather(self.groups, pairs)
         self.pending += len(pairs)
         self.scale.add(pairs)
         if self.combine and (self.pending >= _COMBINE_AT or self.scale.full):
             self.fold()
 
     def fold(self) -> None:
-        """Combine what is pending, and weigh what is left."""
+        """Combine what is pending, and weigh what is left.
+
+        What a combiner counts is not counted: how often it runs is nobody's business.
+        """
         groups = self.groups
-        for key, values in groups.items():
-            if len(values) > 1:
-                groups[key] = combined(self.combine, key, values, self.plain)
+        with counters.collecting():
+            for key, values in groups.items():
+                if len(values) > 1 and key not in self.plain:
+                    groups[key] = [combined(self.combine, key, values)]
         self.pending = 0
         self.scale.bytes = 0
         self.scale.add([(key, values) for key, values in groups.items()])
@@ -135,48 +134,63 @@ class Groups:
         ]
 
 
-def uncombined(task: Task) -> set[bytes]:
-    """Return, packed, the keys whose combiner failed and was skipped."""
-    return {keys.pack(key) for key in task.notes.get("uncombined", ())}
+class Uncombined:
+    """The keys of a task whose combiner failed and was skipped."""
+
+    def __init__(self, task: Task):
+        self.packed = {keys.pack(key) for key in task.notes.get("uncombined", ())}
+
+    def __contains__(self, key):
+        return bool(self.packed) and keys.pack(key) in self.packed
 
 
-def combined(combine, key, values, plain=frozenset()) -> list:
-    """Return what stands for the values: one, or all of them where the key is in `plain`."""
-    if plain and keys.pack(key) in plain:
-        return list(values)
+def combined(combine, key, values):
+    """Return the one value that stands for `values`; GroupFailed where user code is to blame."""
     try:
-        return [combine(key, iter(values))]
+        value = combine(key, iter(values))
     except Exception as error:
+        error = met(values) or error
         if surroundings(error):
-            raise
+            raise error
         raise GroupFailed(bad(key, error, "group")) from error
+    if error := met(values):
+        raise error
+    return value
+
+
+def met(values):
+    """Return the error that reading a group met: user code that walked it may have swallowed it."""
+    return getattr(values, "error", None)
 
 
 class Folded:
     """The groups of a merge slice in key order, on their way to a longer run."""
 
-    def __init__(self):
+    def __init__(self, most=None):
         self.columns = Columns([], [], [])
         self.scale = Scale()
         self.weighed = 0
+        self.most = most
 
     @property
     def empty(self):
         """Whether no group was added yet."""
         return not self.columns.keys
 
+    @property
+    def chunk(self):
+        """How many values of a group to add at a time."""
+        return min(self.scale.chunk, self.most or self.scale.chunk)
+
     def add(self, key, values: list) -> None:
         """Add the next group, or a further part of the last one."""
         distinct, counts, flat = self.columns
-        distinct.append(key)
-        counts.append(len(values))
+        if distinct and distinct[-1] == key:
+            counts[-1] += len(values)
+        else:
+            distinct.append(key)
+            counts.append(len(values))
         flat.extend(values)
         if len(flat) - self.weighed >= self.scale.chunk:
             self.scale.add(flat[self.weighed :])
-            self.scale.bytes += 16 * len(distinct)
             self.weighed = len(flat)
-
-    @property
-    def full(self):
-        """Whether the slice must stop."""
-        return self.scale.full

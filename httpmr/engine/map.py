@@ -8,7 +8,7 @@ again, alone, and put aside or stopped at.
 from httpmr import counters
 from httpmr.engine import blame
 from httpmr.engine.gather import Groups, Held
-from httpmr.errors import InputError, StoreError
+from httpmr.errors import InputError
 from httpmr.state import Outcome
 
 
@@ -21,19 +21,11 @@ def map_records(recipe, task, store, budget):
     try:
         with counters.collecting() as counted:
             walk.run(counted)
-    except StoreError:
-        if not walk.records:
-            raise
-        walk.why = "the source is away"
-    except InputError as error:
-        walk.pause = error.message
+        return walk.finish()
     except _Refused as error:
-        return blame.refused(task, walk.outcome(), walk.cursor, error.__cause__, "record")
+        return walk.refused(error.__cause__)
     except blame.GroupFailed as error:
         return blame.stuck(task, error.bad)
-    except Exception as error:  # what is left is the source's own code
-        walk.pause = f"the source {recipe.source!r:.80} failed: {blame.told(error)}"
-    return walk.finish()
 
 
 def _changed(recipe, task):
@@ -53,7 +45,7 @@ def _changed(recipe, task):
 
 
 class _Refused(Exception):
-    """Something that was emitted cannot be stored; the cause says what."""
+    """Something that was emitted cannot be packed; the cause says why."""
 
 
 class _Walk:
@@ -74,6 +66,22 @@ class _Walk:
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
     def run(self, counted):
+        """Go as far as the budget allows, or the source can be read."""
+        try:
+            self._along(counted)
+        except (_Refused, blame.GroupFailed):
+            raise
+        except InputError as error:
+            self.pause = error.message
+        except Exception as error:  # what is left is the source's own code
+            if not blame.surroundings(error):
+                self.pause = f"the source {self.recipe.source!r:.80} failed: {blame.told(error)}"
+            elif self.records:
+                self.why = "the source is away"
+            else:
+                raise blame.away(error) from error
+
+    def _along(self, counted):
         after = self.task.after if self.cursor is None else self.cursor
         bounds = [*self.marks, self.task.until]
         for number, until in enumerate(bounds):
@@ -94,7 +102,11 @@ class _Walk:
         )
         most = self.task.notes.get("most", 0)
         buffer = self.buffer
+        first = True
         for key, value in source.read(after, until):
+            if first or key is None:
+                blame.check_key(source, key, after)
+                first = False
             before = len(buffer)
             try:
                 pairs = mapper.map(key, value)
@@ -138,7 +150,7 @@ class _Walk:
     def _packing(self, call, *args):
         try:
             return call(*args)
-        except (StoreError, blame.GroupFailed):
+        except blame.GroupFailed:
             raise
         except Exception as error:
             raise _Refused from error
@@ -165,13 +177,14 @@ class _Walk:
 
     def finish(self):
         """Pack what was emitted, and say what the slice came to."""
-        try:
-            self._flush()
-            if not self.task.fan_out:
-                return self.outcome(pairs=self.held.pairs)
-            return self.outcome(blocks=self._packing(self.held.blocks))
-        except _Refused as error:
-            cause = error.__cause__
-            return blame.refused(self.task, self.outcome(), self.cursor, cause, "record")
-        except blame.GroupFailed as error:
-            return blame.stuck(self.task, error.bad)
+        self._flush()
+        if not self.task.fan_out:
+            return self.outcome(pairs=self.held.pairs)
+        return self.outcome(blocks=self._packing(self.held.blocks))
+
+    def refused(self, error):
+        """Say what the slice came to where what was emitted cannot be packed."""
+        if blame.surroundings(error):
+            raise blame.away(error) from error
+        mapper = self.recipe.mapper.map
+        return blame.refused(self.task, self.outcome(), error, mapper, self.cursor, "record")

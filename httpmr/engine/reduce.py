@@ -6,7 +6,7 @@ stops the job, which can then skip it.
 
 from httpmr import counters, keys
 from httpmr.engine import blame
-from httpmr.engine.gather import Held
+from httpmr.engine.gather import Held, met
 from httpmr.errors import Damaged, StoreError
 from httpmr.shuffle import Runs
 from httpmr.state import Outcome
@@ -28,10 +28,13 @@ def reduce_groups(recipe, task, store, budget):
                     if type(pairs) in blame.REFUSED:
                         raise blame.not_pairs(reducer.reduce, pairs)
                     pairs = list(pairs)
+                    if error := met(values):
+                        raise error
                     held.add(pairs)
-                except (StoreError, Damaged):
-                    raise
                 except Exception as error:
+                    error = met(values) or error
+                    if isinstance(error, Damaged):
+                        raise error
                     if blame.surroundings(error):
                         raise blame.away(error) from error
                     group, why = blame.bad(key, error, "group"), "a bad group"

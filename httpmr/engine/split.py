@@ -22,18 +22,22 @@ def split(recipe, task, store, budget):
     notes = {"keys": [], "stride": 1, "seen": 0, "split": False, "fingerprints": [], **task.notes}
     keys, prints = list(notes["keys"]), list(notes["fingerprints"])
     stride, seen, cursor = notes["stride"], notes["seen"], task.cursor
+    size = len(codec.dumps(keys))
     steps = min(task.fan_out * MARKS, _MOST_KEYS)
     pause, done = None, False
     try:
         over = notes["split"]
         if not over:
             for key in recipe.source.split(cursor, task.until, steps):
+                blame.check_key(recipe.source, key, cursor)
                 cursor = key
                 seen += 1
                 if seen % stride == 0:
                     keys.append(key)
-                if len(keys) > 2 * steps or (len(keys) % 256 == 0 and _large(keys)):
+                    size += len(codec.dumps(key))
+                if len(keys) > 2 * steps or size > _MOST_BYTES:
                     keys, stride = keys[1::2], stride * 2
+                    size = len(codec.dumps(keys))
                 if not budget.more():
                     break
             else:
@@ -55,10 +59,6 @@ def split(recipe, task, store, budget):
         pause=pause,
         why=blame.why(budget, done),
     )
-
-
-def _large(keys):
-    return len(codec.dumps(keys)) > _MOST_BYTES
 
 
 def ranges(keys, last, shards):

@@ -6,7 +6,7 @@
 from itertools import islice
 
 from httpmr import codec, engine, keys
-from httpmr.errors import Conflict, Unfit
+from httpmr.errors import Conflict, Unfit, UnknownJob
 from httpmr.interfaces import Batch
 from httpmr.ledger import PAGE, Ledger
 from httpmr.sinks.stored import output
@@ -36,7 +36,15 @@ def _change(ledger, job, event, **fields):
         try:
             return ledger.change(job, state=state, **fields)
         except Conflict:
-            job = ledger.job(job.recipe, job.id) or job
+            job = _again(ledger, job)
+
+
+def _again(ledger, job):
+    """Return the job as it is now."""
+    found = ledger.job(job.recipe, job.id)
+    if found is None:
+        raise UnknownJob(f"the job {job.id} was deleted")
+    return found
 
 
 def skip(ledger: Ledger, job: Job, lease: float) -> Job:
@@ -46,8 +54,16 @@ def skip(ledger: Ledger, job: Job, lease: float) -> Job:
     put aside but left uncombined. Unfit where there is nothing to skip, or where a slice of
     the same shard is still in flight.
     """
-    if job.state == "done" and job.bad_records:
-        return ledger.change(job, mark(job.id, "between"))
+    while True:
+        try:
+            if job.state == "done" and job.bad_records:
+                return ledger.change(job, mark(job.id, "between"))
+            return _skip(ledger, job, lease)
+        except Conflict:
+            job = _again(ledger, job)
+
+
+def _skip(ledger, job, lease):
     error = job.error or {}
     if job.state != "paused" or "past" not in error:
         raise Unfit(f"a job that is {job.state} has nothing to skip here", state=job.state)
@@ -62,7 +78,11 @@ def skip(ledger: Ledger, job: Job, lease: float) -> Job:
         outcome = Outcome(**still, bad=Bad(**bad), past=past)
     else:
         outcome = Outcome(**{**still, **past})
-    return ledger.put_aside(job, claimed, outcome)
+    try:
+        return ledger.put_aside(job, claimed, outcome)
+    except Conflict:
+        ledger.release(claimed)
+        raise
 
 
 def delete(ledger: Ledger, job: Job) -> None:
@@ -90,8 +110,8 @@ def mark(id: str, what: str):
 def sweep(store) -> int:
     """Remove at most a page of what is marked as garbage; return how many entries.
 
-    A job's tasks go first, in commits of their own, so that a slice still in flight meets a
-    Conflict instead of leaving blocks behind.
+    A job's tasks go first, in commits of their own and until none is found, so that a slice
+    still in flight meets a Conflict instead of leaving blocks behind.
     """
     for key, value in store.scan(*keys.span(("garbage",)), limit=1):
         id, what = keys.unpack(key)[1], codec.loads(value)
@@ -100,11 +120,9 @@ def sweep(store) -> int:
         batch.expect(key, value)
         for entry in found:
             batch.delete(entry)
-        if len(found) == PAGE:
-            batch.put(key, value)
-        elif what == "all":
+        if not found and what == "all":
             batch.put(key, codec.dumps("data"))
-        else:
+        elif not found:
             batch.delete(key)
         try:
             store.commit(batch)

@@ -55,7 +55,7 @@ class Job:
 
     def shards(self) -> list[Task]:
         """Return the tasks of the present phase in order, those that are done among them."""
-        return sorted(self._tasks(self.record), key=lambda task: task.shard)
+        return self._tasks(self.record)
 
     def status(self, keys: bool = True) -> dict:
         """Return where the job stands, as plain data; `keys=False`: the error names none."""
@@ -117,10 +117,10 @@ class Job:
         self.record  # noqa: B018  (UnknownJob, where it was deleted)
 
     def _tasks(self, record):
-        return [
-            *self._ledger.tasks(record, "open"),
-            *self._ledger.tasks(record, "done"),
-        ]
+        """The tasks of the present phase; one that moves from open to done meanwhile, once."""
+        tasks = {task.shard: task for task in self._ledger.tasks(record, "open")}
+        tasks |= {task.shard: task for task in self._ledger.tasks(record, "done")}
+        return [tasks[shard] for shard in sorted(tasks)]
 
     def __repr__(self):
         return f"<httpmr.Job {self.id} of {self.recipe}>"
@@ -134,7 +134,7 @@ def _in_phase(record, numbers):
 def _counters(record, tasks):
     total = record.counters
     if record.state != "done":
-        for task in sorted(tasks, key=lambda task: task.shard):
+        for task in tasks:
             total = counters.add(total, task.counters)
     return dict(total)
 

@@ -3,13 +3,14 @@
 Everything above this floor (the web, the command line) goes through here.
 """
 
+import logging
 import random
 from functools import cached_property
 from itertools import islice
 
 from httpmr import engine
 from httpmr.budget import Budget
-from httpmr.errors import Conflict, RecipeError, Uncertain, UnknownJob
+from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
 from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
 from httpmr.jobs.identity import Identity, letters
@@ -19,6 +20,8 @@ from httpmr.jobs.steps import Address, Step, Stepper
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.state import Job as Record
+
+_log = logging.getLogger("httpmr.jobs")
 
 
 class Jobs:
@@ -62,8 +65,7 @@ class Jobs:
         recipe.sink.check(self.store)
         last = recipe.source.last()
         now = self.store.now()
-        # Ids sort by the time they were made: the newest job is the last.
-        id = f"{self.instance}-{int(now * 1000):011x}{letters(self.rng, 4)}"
+        id = self._new_id(now)
         record = Record(
             id,
             recipe.name,
@@ -78,8 +80,15 @@ class Jobs:
         except Uncertain:
             if self.ledger.job(recipe.name, id) is None:
                 raise
-        control.delete_old(self.ledger, recipe.name, recipe.keep)
+        self._ended()
         return self._job(id)
+
+    def _new_id(self, now):
+        """Ids sort by the time they were made, also where the clock stood still or went back."""
+        moment = int(now * 1000)
+        for newest in self.all(limit=1):
+            moment = max(moment, int(newest.id[7:18], 16) + 1)
+        return f"{self.instance}-{moment:011x}{letters(self.rng, 4)}"
 
     def find(self, id: str) -> Job:
         """Return the job; UnknownJob, or WrongStore where another store made it."""
@@ -114,7 +123,7 @@ class Jobs:
         budget = budget or Budget(seconds=self.recipe.slice_seconds)
         step = self._stepper.step(self._record(id), at, budget)
         if step.did == "slice":
-            control.sweep(self.store)
+            self._tidy(control.sweep, self.store)
         return step
 
     def here(self, id: str) -> Address | None:
@@ -128,6 +137,8 @@ class Jobs:
         """
         if not isinstance(processes, int) or processes < 1:
             raise RecipeError(f"processes must be a whole number from 1, not {processes!r:.40}")
+        if processes > 1:
+            local.check(self)
         job = job or self.start()
         tell = progress and local.telling(job, progress)
         if processes == 1:
@@ -137,7 +148,14 @@ class Jobs:
         return job
 
     def _ended(self):
-        control.delete_old(self.ledger, self.recipe.name, self.recipe.keep)
+        self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
+
+    def _tidy(self, work, *args):
+        """Do what any later request may do as well: no reason to fail this one."""
+        try:
+            work(*args)
+        except StoreError as error:
+            _log.info("tidying up is left for later: %s", error)
 
     # Control
 
@@ -160,7 +178,7 @@ class Jobs:
     def delete(self, id: str) -> None:
         """Remove a job in any state, with all it has stored."""
         control.delete(self.ledger, self._record(id))
-        control.sweep(self.store)
+        self._tidy(control.sweep, self.store)
 
     # Links
 

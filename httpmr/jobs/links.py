@@ -31,10 +31,10 @@ class Links:
         blank = {"generation": 0, "made": False, "every": None, "params": {}, "job": None}
         return stored, (blank if stored is None else codec.loads(stored))
 
-    def _change(self, kind, **fields) -> dict:
+    def _change(self, kind, change: Callable[[dict], dict]) -> dict:
         while True:
             stored, link = self._read(kind)
-            changed = link | fields
+            changed = link | change(link)
             if changed == link and stored is not None:
                 return link
             batch = Batch()
@@ -48,7 +48,7 @@ class Links:
 
     def make(self, kind: str, **fields) -> int:
         """Make the link, or change its `every` and `params`; return its generation."""
-        return self._change(kind, made=True, **fields)["generation"]
+        return self._change(kind, lambda link: {"made": True, **fields})["generation"]
 
     def generation(self, kind: str) -> int | None:
         """Return the link's generation; None if it was never made, or is revoked."""
@@ -57,8 +57,7 @@ class Links:
 
     def revoke(self, kind: str) -> None:
         """End every URL of the link that was handed out."""
-        _, link = self._read(kind)
-        self._change(kind, made=False, generation=link["generation"] + 1)
+        self._change(kind, lambda link: {"made": False, "generation": link["generation"] + 1})
 
     def follow(self, generation: int) -> tuple[dict, Callable[[str], Callable[[Batch], None]]]:
         """Return the start link and what makes the join that points it at a new job's id.

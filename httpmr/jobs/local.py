@@ -40,19 +40,22 @@ def work(jobs, id: str, tell=None, sleep=time.sleep, clock=time.monotonic) -> No
             sleep(0.05)
 
 
-def work_in(processes: int, jobs, id: str, tell=None) -> None:
-    """Step the job in that many forked processes until it does not run any more.
-
-    RecipeError where the store is seen by one process alone. A process that dies costs the
-    others only its lease.
-    """
+def check(jobs) -> None:
+    """Raise RecipeError where several processes cannot work on a job, before there is one."""
     if not jobs.store.durable:
         raise RecipeError(
-            f"{processes} processes cannot share {jobs.store!r:.80}, which one process alone sees;"
-            " use store='sqlite:///httpmr.db', or one process"
+            f"several processes cannot share {jobs.store!r:.80}, which one process alone sees; "
+            "use store='sqlite:///httpmr.db', or one process"
         )
     if "fork" not in multiprocessing.get_all_start_methods():
         raise RecipeError("several processes need fork, which this system lacks; use one process")
+
+
+def work_in(processes: int, jobs, id: str, tell=None) -> None:
+    """Step the job in that many forked processes until it does not run any more.
+
+    A process that dies costs the others only its lease.
+    """
     jobs.find(id)  # connects, and makes what several at once would have to make
     context = multiprocessing.get_context("fork")
     children = [

@@ -19,9 +19,8 @@ from httpmr.errors import (
     HttpmrError,
     OutputError,
     OverLimit,
-    StoreError,
-    StoreFull,
-    Unstorable,
+    Unavailable,
+    Uncertain,
     UserCodeError,
 )
 from httpmr.interfaces import Slice
@@ -113,7 +112,7 @@ class Stepper:
         return None
 
     def _turned(self, job):
-        """Turn the page as often as it can be: a phase may have nothing to do."""
+        """Turn the page if it can be turned; whoever sees the job end says so."""
         turned = self.ledger.turn(job, engine.following)
         if turned.state != job.state:
             self._note_end(turned)
@@ -130,15 +129,11 @@ class Stepper:
             outcome = self._run(task, budget)
             try:
                 done = self._commit(job, task, outcome)
-            except (UserCodeError, OutputError, OverLimit) as error:
-                done = self._commit(job, task, self._refused(task, outcome, error))
-            except StoreFull as error:
-                done = self._commit(job, task, blame.paused(task, error.message))
-            except HttpmrError:
+            except (Conflict, Unavailable, Uncertain):
                 raise
             except Exception as error:
-                broken = self._broken(task, f"the sink {self.recipe.sink!r:.80}", error)
-                done = self._commit(job, task, broken)
+                outcome = self._instead(task, outcome, error)
+                done = self._commit_instead(job, task, outcome)
         except Conflict:
             raise
         except BaseException:
@@ -160,15 +155,13 @@ class Stepper:
             return engine.run_slice(self.recipe, task, self.ledger.store, budget)
         except Damaged as error:
             return blame.failed(task, error.message)
-        except StoreError:
-            raise
-        except HttpmrError as error:
-            return blame.paused(task, error.message)
         except Exception as error:
             return self._broken(task, f"the {task.phase} phase", error)
 
     def _broken(self, task, what, error):
         """Return the pause for an error in a plug-in; raise Unavailable where it is passing."""
+        if isinstance(error, HttpmrError) and not isinstance(error, (Unavailable, Uncertain)):
+            return blame.paused(task, error.message)
         if blame.surroundings(error):
             raise blame.away(error) from error
         return blame.paused(task, f"{what} failed: {blame.told(error)}")
@@ -191,16 +184,33 @@ class Stepper:
             return lambda batch: sink.join(pairs, slice, batch)
         return receipt(task, sink.write(pairs, slice))
 
-    def _refused(self, task, outcome, error) -> Outcome:
-        """Return what to commit instead of an outcome whose output was not taken."""
-        if isinstance(error, OutputError) and not hasattr(error, "key"):
+    def _instead(self, task, outcome, error) -> Outcome:
+        """Return what to commit instead of an outcome that could not be committed."""
+        of_a_record = isinstance(error, (UserCodeError, OverLimit)) or (
+            isinstance(error, OutputError) and hasattr(error, "key")
+        )
+        if not of_a_record or not outcome.records:
+            return self._broken(task, f"the sink {self.recipe.sink!r:.80}", error)
+        if task.phase == "merge" and outcome.records == 1:
             return blame.paused(task, error.message)
-        in_map = task.phase == "map"
-        key = outcome.cursor if in_map else outcome.cursor[0]
+        mapping = task.phase == "map"
         if isinstance(error, OverLimit):
-            kind = Unstorable if in_map else GroupTooLarge
-            error = kind(f"it emits more than one commit can take: {error.message}", key=key)
-        return blame.refused(task, outcome, key, error, "record" if in_map else "group")
+            kind = UserCodeError if mapping else GroupTooLarge
+            error = kind(f"it gives more than a commit can take: emit less ({error.message})")
+        if mapping:
+            function, key, kind = self.recipe.mapper.map, outcome.cursor, "record"
+        else:
+            key = outcome.cursor and outcome.cursor[0]
+            function, kind = self.recipe.reducer.reduce, "group"
+        return blame.refused(task, outcome, error, function, key, kind)
+
+    def _commit_instead(self, job, task, outcome):
+        """Commit what puts a record aside, or pauses; without its key if that is the trouble."""
+        try:
+            return self._commit(job, task, outcome)
+        except (UserCodeError, OverLimit) as error:
+            message = f"a key that cannot be kept: {error.message}"
+            return self._commit(job, task, blame.paused(task, message))
 
     def _let_go(self, task):
         try:

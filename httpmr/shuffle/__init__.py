@@ -1,6 +1,16 @@
 """What goes from map to reduce: blocks, runs of them, and their merge."""
 
-from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, ordered
+from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered
 from httpmr.shuffle.runs import FAN_IN, Placed, Runs
 
-__all__ = ["BLOCK_BYTES", "FAN_IN", "Block", "Columns", "Placed", "Runs", "cut", "ordered"]
+__all__ = [
+    "BLOCK_BYTES",
+    "FAN_IN",
+    "Block",
+    "Columns",
+    "Placed",
+    "Runs",
+    "cut",
+    "gather",
+    "ordered",
+]

@@ -6,6 +6,7 @@ where blocks are kept, nor in which order they are merged.
 """
 
 import sys
+from collections import defaultdict
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -76,6 +77,19 @@ def ordered(groups: dict) -> Columns:
     return Columns(distinct, None if len(values) == len(distinct) else counts, values)
 
 
+def gather(groups: defaultdict, pairs) -> None:
+    """Add pairs to `{key: list of its values}`. Unstorable if something cannot be a key at all."""
+    try:
+        for key, value in pairs:
+            groups[key].append(value)
+    except TypeError:
+        raise Unstorable(
+            f"a key of type {type(key).__name__} cannot be a key: {key!r:.80}; use None, a "
+            "number, str, bytes, date, datetime, UUID or a tuple of these",
+            value=key,
+        ) from None
+
+
 def cut(columns: Columns):
     """Yield the columns as Blocks of about BLOCK_BYTES; a large group spans several.
 
@@ -85,18 +99,8 @@ def cut(columns: Columns):
     kind = _KINDS[keys.kind(distinct)]
     step = _SAMPLE  # values to a block, corrected by how large the last one came out
     group = at = taken = 0  # the group, the value, and how many of the group's are gone
-    settled = False  # a piece that was cut back is not grown again, or it might swing for ever
     while group < len(distinct):
-        piece, group_after, taken_after = _piece(columns, group, at, taken, step)
-        raw = codec.dumps(list(piece))
-        held = len(piece.values)
-        if len(raw) > 2 * BLOCK_BYTES and held > 1:
-            step = max(1, held * BLOCK_BYTES // len(raw))
-            settled = True
-            continue
-        if len(raw) < BLOCK_BYTES // 2 and group_after < len(distinct) and not settled:
-            step = max(step * 2, step * BLOCK_BYTES // len(raw))
-            continue
+        piece, raw, group, taken = _fitting(columns, group, at, taken, step)
         data = _sealed(raw)
         if len(data) > VALUE_BYTES:
             raise Unstorable(
@@ -104,9 +108,40 @@ def cut(columns: Columns):
                 f"store takes {VALUE_BYTES:,}: emit smaller values, or where a large one is kept",
                 value=piece.values[0],
             )
+        held = len(piece.values)
         yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, data)
-        group, at, taken = group_after, at + held, taken_after
-        settled = False
+        at += held
+        step = max(1, held * BLOCK_BYTES // len(raw))
+
+
+def _fitting(columns, group, at, taken, step):
+    """Return the next piece, its bytes, and the (group, taken) that follow.
+
+    A piece is of half to twice BLOCK_BYTES, unless one value more would make it too large or
+    there is none more: so there are few blocks, however the sizes alternate.
+    """
+    few, many = 0, None  # so many values are too few, and too many
+    while True:
+        piece, group_after, taken_after = _piece(columns, group, at, taken, step)
+        raw = codec.dumps(list(piece))
+        held = len(piece.values)
+        if len(raw) > 2 * BLOCK_BYTES and held > 1:
+            many = held
+        elif (
+            len(raw) < BLOCK_BYTES // 2
+            and group_after < len(columns.keys)
+            and (many is None or held + 1 < many)
+        ):
+            few = held
+        else:
+            return piece, raw, group_after, taken_after
+        guess = held * BLOCK_BYTES // len(raw)
+        if many is None:
+            step = max(2 * held, guess)
+        elif few == 0:
+            step = max(1, guess)
+        else:
+            step = (few + many) // 2
 
 
 def _piece(columns, group, at, taken, step):

@@ -9,7 +9,7 @@ in further blocks is streamed. Where blocks are kept is not known here.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from httpmr import keys
@@ -29,26 +29,28 @@ class Entry(NamedTuple):
 
 
 class _Run:
-    """One run: its blocks still to come, and the open one from `at` on."""
+    """One run: the block it has come to, open or not, from `at` on, and those still to come."""
 
-    def __init__(self, entries, order, read):
-        self.entries = entries
+    def __init__(self, number, entries, order, read):
+        self.number = number
+        self.entries = iter(entries)
         self.order = order
         self.read = read
-        self.head = 0
+        self.pass_on()
+
+    def pass_on(self):
+        """Go to the next block; after the last one, `entry` is None."""
         self.open = None
+        self.entry = next(self.entries, None)
+        if self.entry:
+            self.low, self.high = self.order(self.entry.first), self.order(self.entry.last)
 
     def first(self):
-        if self.open:
-            return self.sorted[self.at]
-        return self.order(self.entries[self.head].first)
-
-    def last(self):
-        return self.order(self.entries[self.head].last)
+        return self.sorted[self.at] if self.open else self.low
 
     def load(self):
         if not self.open:
-            self.open = columns = self.read(self.entries[self.head].ref)
+            self.open = columns = self.read(self.entry.ref)
             self.sorted = _sorted(columns.keys, self.order)
             counts = columns.counts
             self.ends = None if counts is None else list(accumulate(counts))
@@ -68,17 +70,6 @@ class _Run:
                 held.append(values[begins:end])
                 begins = end
         return zip(self.sorted[start:stop], distinct[start:stop], held, strict=True)
-
-    def pass_on(self):
-        """Let go of the open block if nothing is left in it; return whether the run goes on."""
-        if self.open and self.at == len(self.sorted):
-            self.open = None
-            self.head += 1
-        return self.head < len(self.entries)
-
-    def skip(self):
-        """Pass over the next block unopened."""
-        self.head += 1
 
 
 def _native(key):
@@ -105,7 +96,6 @@ def merge(
     order = _native if len(kinds) == 1 and kinds != {""} else keys.pack
     bound = None if after is None else order(after[0])
     within = after is not None and after[1] is not None
-    runs = []
     by_run: dict[tuple, list[Entry]] = {}
     for entry in entries:
         if bound is not None:
@@ -113,10 +103,9 @@ def merge(
             if last < bound or (last == bound and not within):
                 continue
         by_run.setdefault(entry.run, []).append(entry)
-    for listed in by_run.values():
-        runs.append(_Run(listed, order, read))
+    runs = [_Run(n, listed, order, read) for n, listed in enumerate(by_run.values())]
     if bound is not None:
-        runs = _begin(runs, bound, within)
+        _begin(runs, bound, within)
     groups = _rounds(runs)
     if within and after[1]:
         groups = _without(groups, bound, order, after[1])
@@ -130,34 +119,40 @@ def _kind(key):
 def _begin(runs, bound, within):
     """Move each run to its first group at (within) or after the bound."""
     find = bisect_left if within else bisect_right
-    begun = []
     for run in runs:
-        if run.first() < bound or (not within and run.first() == bound):
+        if run.low < bound or (not within and run.low == bound):
             run.load()
             run.at = find(run.sorted, bound)
-        if run.pass_on():
-            begun.append(run)
-    return begun
 
 
 def _rounds(runs):
-    while runs:
-        horizon = min(run.last() for run in runs)
-        reached = [run for run in runs if run.first() <= horizon]
+    # Runs wait until the merge comes to their first key: of many that follow each other, as
+    # those of a sorted output do, few are ever looked at.
+    waiting = sorted(runs, key=_Run.first)
+    waiting.reverse()
+    coming = []
+    while waiting or coming:
+        if not coming:
+            coming.append(waiting.pop())
+        horizon = min(run.high for run in coming)
+        while waiting and waiting[-1].first() <= horizon:
+            coming.append(waiting.pop())
+            horizon = min(horizon, coming[-1].high)
+        reached = [run for run in coming if run.first() <= horizon]
+        reached.sort(key=attrgetter("number"))
         below = []
         for run in reached:
             # A block that begins at the horizon has nothing below it: it is opened when streamed.
-            if run.open or run.first() < horizon:
+            if run.open or run.low < horizon:
                 run.load()
                 below.extend(run.take(bisect_left(run.sorted, horizon, run.at)))
         if len(reached) > 1:
             below.sort(key=itemgetter(0))
         yield from _grouped(below)
-        reached = [run for run in reached if run.first() == horizon]
-        stream = _Stream(reached, horizon)
+        stream = Stream([run for run in reached if run.first() == horizon], horizon)
         yield stream.key(), stream
         stream.drain()
-        runs = [run for run in runs if run.head < len(run.entries)]
+        coming = [run for run in coming if run.entry]
 
 
 def _grouped(items):
@@ -169,43 +164,54 @@ def _grouped(items):
     order, key, values = group
     for next_order, next_key, more in items:
         if next_order == order:
-            values = values + more
+            values += more
         else:
             yield key, values
             order, key, values = next_order, next_key, more
     yield key, values
 
 
-class _Stream:
-    """The values of the group at the horizon: run by run, block by block, walked once."""
+class Stream:
+    """The values of the group at the horizon: run by run, block by block, walked once.
+
+    `error` is what reading them met: whoever walks them may have swallowed it.
+    """
 
     def __init__(self, runs, horizon):
         self.runs = runs
         self.horizon = horizon
+        self.error = None
         self.values = self._walk()
 
     def key(self):
         run = self.runs[0]
-        return run.open.keys[run.at] if run.open else run.entries[run.head].first
+        return run.open.keys[run.at] if run.open else run.entry.first
 
     def skip(self, count):
-        """Pass over the first `count` values, whole blocks unopened; return how many are left."""
+        """Pass over the first `count` values, whole blocks unopened."""
         for run in self.runs:
-            while count and run.head < len(run.entries) and run.first() == self.horizon:
-                entry = run.entries[run.head]
-                if run.open or run.last() != self.horizon or entry.values > count:
-                    return count
-                run.skip()
-                count -= entry.values
-        return count
+            while run.entry and not run.open and run.low == run.high == self.horizon:
+                if run.entry.values > count:
+                    break
+                count -= run.entry.values
+                run.pass_on()
+            if run.entry and run.first() == self.horizon:
+                break  # what is left to pass over is here
+        for _ in range(count):
+            next(self.values, None)
 
     def _walk(self):
-        for run in self.runs:
-            while run.head < len(run.entries) and run.first() == self.horizon:
-                run.load()
-                for _, _, held in run.take(run.at + 1):
-                    yield from held
-                run.pass_on()
+        try:
+            for run in self.runs:
+                while run.entry and run.first() == self.horizon:
+                    run.load()
+                    for _, _, held in run.take(run.at + 1):
+                        yield from held
+                    if run.at == len(run.sorted):
+                        run.pass_on()
+        except Exception as error:
+            self.error = error
+            raise
 
     def drain(self):
         for _ in self.values:
@@ -218,16 +224,12 @@ class _Stream:
 def _without(groups, bound, order, count):
     """Pass over the first `count` values of the group at `bound`, which comes first if at all."""
     for key, values in groups:
-        if order(key) == bound:
-            if isinstance(values, _Stream):
-                left = values.skip(count)
-                walk = iter(values)
-            else:
-                left, walk = count, iter(values)
-            for _ in range(left):
-                next(walk, None)
-            yield key, walk
-        else:
+        if order(key) != bound:
             yield key, values
+        elif isinstance(values, Stream):
+            values.skip(count)
+            yield key, values
+        else:
+            yield key, values[count:]
         break
     yield from groups

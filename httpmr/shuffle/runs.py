@@ -70,10 +70,13 @@ class Runs(IntermediateStore):
         return taken, None
 
     def keys(self, job) -> Iterator[bytes]:
-        """Yield the store keys of all of a job's blocks and index entries, opening none."""
+        """Yield the store keys of all of a job's blocks and index entries, opening none.
+
+        The block comes before the entry that tells of it, so that neither is ever left alone.
+        """
         for key, _ in self.store.scan(*keys.span((job, self.index))):
-            yield key
             yield keys.pack((job, self.block, *keys.unpack(key)[2:]))
+            yield key
 
     def groups(self, job, partition, level, after=None):
         """Yield (key, values) of a whole partition; see IntermediateStore."""

@@ -4,8 +4,10 @@ Each slice's output becomes a run of blocks sorted by output key, put in the sli
 the shuffle's merge reads them as one sequence.
 """
 
+from collections import defaultdict
+
 from httpmr.interfaces import Sink
-from httpmr.shuffle import Placed, Runs, cut, ordered
+from httpmr.shuffle import Placed, Runs, cut, gather, ordered
 
 
 def output(store) -> Runs:
@@ -24,9 +26,8 @@ class Stored(Sink):
 
     def join(self, pairs, slice, batch):
         """Put the slice's pairs, in key order; Unstorable if one cannot be stored."""
-        groups = {}
-        for key, value in pairs:
-            groups.setdefault(key, []).append(value)
+        groups = defaultdict(list)
+        gather(groups, pairs)
         blocks = [
             Placed(0, 0, slice.shard, slice.number, n, block)
             for n, block in enumerate(cut(ordered(groups)))
