@@ -154,14 +154,14 @@ def test_no_transaction_is_held_between_pages(database_url):
 
 
 def test_steps_are_even_and_no_statement_is_long(database_url, statements, monkeypatch):
-    monkeypatch.setattr(module, "COUNTED", 512)
-    source = numbers(database_url, 3000)
-    marks = list(source.split(None, source.last(), 64))
+    monkeypatch.setattr(module, "COUNTED", 128)
+    source = numbers(database_url, 900)
+    marks = list(source.split(None, source.last(), 16))
     assert {b - a for a, b in pairwise(marks)} == {8}
-    assert 3000 - marks[-1] <= 8
-    assert list(source.split(marks[100], source.last(), 64)) == marks[101:]
+    assert 900 - marks[-1] <= 8
+    assert list(source.split(marks[50], source.last(), 16)) == marks[51:]
     offsets = [query._offset for query, _ in statements if query._offset is not None]
-    assert max(offsets) < 2 * 512
+    assert max(offsets) < 2 * 128
 
 
 def test_split_leaves_out_where_nothing_is_wanted(sqlite_url):
