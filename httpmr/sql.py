@@ -70,13 +70,12 @@ def identity(database: str | URL | Engine) -> str:
     The user is a part of it, for rights and search path are the user's; the password never is.
     """
     url = database.url if isinstance(database, Engine) else _url(database)
-    kind = url.get_backend_name()
-    kind = "mysql" if kind == "mariadb" else kind
-    place = {name: url.query[name] for name in sorted(_PLACE & url.query.keys())}
+    kind = url.get_backend_name().replace("mariadb", "mysql")
     if kind == "sqlite":
         if _in_memory(url):
             return f"sqlite:memory:{id(engine(database)):x}"
         return f"sqlite:{os.path.realpath(_path(url))}"
+    place = {name: url.query[name] for name in sorted(_PLACE & url.query.keys())}
     if isinstance(database, Engine) and not (url.host or url.database or place):
         return f"{kind}:engine:{id(database):x}"  # its own function connects; who knows where
     host = "localhost" if url.host in ("127.0.0.1", "::1") else (url.host or "").lower()
@@ -92,6 +91,7 @@ def reading(engine: Engine):
     On SQLite the whole block is one snapshot. Do not keep it while user code runs.
     """
     with translated(), _reader(engine).connect() as connection:
+        _begin(connection, "BEGIN")
         yield connection
 
 
@@ -103,17 +103,22 @@ def writing(engine: Engine):
     """
     with translated(), engine.connect() as connection:
         connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        transaction = connection.begin()
-        driver = connection.connection.dbapi_connection
-        if engine.dialect.name == "sqlite" and not driver.in_transaction:
-            # An engine that is not ours. A deferred transaction that comes to write is refused
-            # at once where another was quicker, whatever the time limit says.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        transaction = _begin(connection, "BEGIN IMMEDIATE")
         yield connection
         try:
             transaction.commit()
         except exc.DBAPIError as error:
             raise _meaning(error, in_commit=True) from error
+
+
+def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:
+    transaction = connection.begin()
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite and not connection.connection.dbapi_connection.in_transaction:
+        # An engine that is not ours begins at its first write. That is no snapshot, and who
+        # comes to write only then is refused at once where another was quicker.
+        connection.exec_driver_sql(how)
+    return transaction
 
 
 @contextmanager
@@ -252,8 +257,7 @@ def _set_sqlite(connection, _record):
 
 
 def _begin_sqlite(connection):
-    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
-    if begin:
+    if begin := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
         connection.exec_driver_sql(begin)
 
 

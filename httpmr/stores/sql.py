@@ -92,12 +92,12 @@ class SQLStore(OrderedStore):
         return self._persist(lambda: self._get(keys)) if keys else {}
 
     def _get(self, keys):
-        if len(keys) <= CHUNK:
+        # One statement is one snapshot, and so is a reader's whole block in SQLite.
+        if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
                 return dict(self._rows(connection, self._select, keys))
         with sql.translated(), self._engine.connect() as connection:
-            if self._kind != "sqlite":  # where each transaction is one snapshot
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
             return dict(self._rows(connection, self._select, keys))
 
     def _rows(self, connection, statement, keys):

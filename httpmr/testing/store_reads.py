@@ -31,12 +31,14 @@ class Reads:
             for n in range(25):
                 put(store, {b"a": b"%d" % n, b"z": b"%d" % n})
 
+        reader = self.another(store)
         writer = threading.Thread(target=write)
         writer.start()
         while writer.is_alive():
-            found = store.get(asked)
+            found = reader.get(asked)
             assert found[b"a"] == found[b"z"]
         writer.join()
+        reader.close()
 
     def test_scans_in_byte_order(self, store):
         keys = [
