@@ -8,7 +8,9 @@ create what they need. Which databases were tested is said at the end of the run
 """
 
 import os
+import shutil
 import uuid
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -24,6 +26,18 @@ SERVERS = {
 }
 
 _tested = pytest.StashKey[dict]()
+
+
+def pytest_configure(config):
+    """Put the tests' files into memory where the system has a place for that.
+
+    What the tests are about is processes that die, not machines that lose power: so that disks
+    are waited for tells them nothing, and takes most of the time.
+    """
+    memory = Path("/dev/shm")
+    if config.option.basetemp is None and os.access(memory, os.W_OK):
+        config.option.basetemp = memory / f"httpmr-{uuid.uuid4().hex}"
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +78,8 @@ def database_url(request):
     kind = "SCHEMA" if request.param == "postgresql" else "DATABASE"
     cascade = "CASCADE" if request.param == "postgresql" else ""
     if request.param == "postgresql":
-        url = server.url.update_query_dict({"options": f"-csearch_path={name}"})
+        options = f"-csearch_path={name} -csynchronous_commit=off"  # see pytest_configure
+        url = server.url.update_query_dict({"options": options})
     else:
         url = server.url.set(database=name)
     _run(server, f"CREATE {kind} {name}")

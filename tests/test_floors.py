@@ -13,7 +13,7 @@ PACKAGE = ROOT / "httpmr"
 # What stands on which floor; a folder counts as one. The README's picture is compared with this.
 FLOORS = {
     0: ["errors"],
-    1: ["keys", "codec", "budget", "counters"],
+    1: ["keys", "codec", "budget", "counters", "trouble"],
     2: ["interfaces", "state"],
     3: ["recipe", "shuffle", "ledger"],
     4: ["engine", "sql"],
@@ -21,7 +21,8 @@ FLOORS = {
     6: ["jobs"],
     7: ["web", "driver", "testing"],
     8: ["contrib"],
-    9: ["cli", "__main__", "__init__"],
+    9: ["cli"],
+    10: ["__main__", "__init__"],
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
