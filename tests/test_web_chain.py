@@ -293,6 +293,12 @@ def test_the_start_link_with_every_joins_a_finished_job(made, web):
     assert len(made.jobs()) == 1
 
 
+def test_a_start_link_whose_parameters_no_longer_fit(made, web):
+    made.work.links.make("start", params={"year": 2008})
+    assert "year" in web.get(made.link("start") + "/", status=409).text
+    assert made.jobs() == []
+
+
 def test_from_the_start_link_there_are_15_redirects_at_most(made, web):
     codes = [answer.status_int for _, answer in follow(web, start_url(made))]
     assert codes.index(200) == 15

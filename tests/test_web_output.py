@@ -8,7 +8,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
-from weblib import client, link, master, stranger
+from weblib import client, link, master, one_by_one, stranger
 
 JSON = {"Accept": "application/json"}
 
@@ -119,6 +119,28 @@ def test_malformed_queries(web, url, query):
 
 def test_limits_are_capped(web, url):
     assert len(ask(web, url, limit=10**8).json["rows"]) == sum(map(len, PAIRS.values()))
+
+
+def test_a_page_of_many_values_ends_early():
+    def pairs(key, value):
+        for word in "abcd":
+            yield from ((word, n) for n in range(6000))
+
+    made = master({1: ""}, mapper=pairs, reducer=None)
+    url = link(made, made.run(), "view") + "output"
+    page = ask(client(made), url).json
+    assert len(page["rows"]) == 12_000 and page["next"] == "b"
+    assert len(ask(client(made), url, after="b").json["rows"]) == 12_000
+
+
+def test_output_can_be_looked_at_while_the_job_runs():
+    made = one_by_one(master())
+    job = made.start()
+    view = link(made, job, "view")
+    while job.state == "running":
+        client(made).post(view + "step")
+        for rest in ("output", "output?key=the", "output.csv", ""):
+            assert client(made).get(view + rest, expect_errors=True).status_int in (200, 404)
 
 
 def test_html_pages(web, url):

@@ -9,6 +9,7 @@ import random
 
 from webob import exc
 
+from httpmr.errors import RecipeError
 from httpmr.jobs import Address
 from httpmr.web import pages, security
 from httpmr.web.body import read
@@ -62,7 +63,11 @@ def start(visit, token):
         raise exc.HTTPNotFound("no such start link here, or it has been revoked")
     if refused := _unmeant(visit, visit.path("start", token, "")):
         return refused
-    return pages.redirect(visit.link(visit.work.join(generation), "drive", "drive"))
+    try:
+        job = visit.work.join(generation)
+    except RecipeError as error:  # the recipe no longer takes the link's parameters
+        raise exc.HTTPConflict(str(error)) from None
+    return pages.redirect(visit.link(job, "drive", "drive"))
 
 
 def step(visit):

@@ -12,6 +12,7 @@ from httpmr.web import pages
 from httpmr.web.plain import parse, plain, text
 
 PAGE, MOST = 100, 1000  # keys on a page
+MOST_ROWS = 10_000  # then it ends with the key that it is at
 FIRST = 10  # on the job's own page
 KEY_CHARACTERS = 8192
 
@@ -78,11 +79,12 @@ def _lookup(visit, key):
 
 
 def _page(job, after, until, limit):
-    """Return the rows of `limit` keys, and the last of them where there are more."""
+    """Return the rows of at most `limit` keys, and the last of them where there are more."""
     rows = []
     for before, (key, values) in enumerate(job.groups(after, until)):
+        full = before >= limit or len(rows) >= MOST_ROWS
         # None cannot be gone on from: it would mean the beginning. So one key more.
-        if before >= limit and rows[-1][0] is not None:
+        if full and rows[-1][0] is not None:
             return rows, rows[-1][0]
         rows += [(key, value) for value in values]
     return rows, None

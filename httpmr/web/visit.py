@@ -160,7 +160,7 @@ def mounted(environ: dict) -> str:
         raw.decode()
     except UnicodeError:
         raw = script.encode("utf-8", "replace")
-    path = quote(raw.strip(b"/"), safe="/:@!$()*,;=+")
+    path = quote(raw.strip(b"/"), safe="/:@!$()*=+")
     return f"/{path}" if path else ""
 
 
