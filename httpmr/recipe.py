@@ -46,6 +46,8 @@ class _FunctionReducer(Reducer):
     def __init__(self, function):
         self.reduce = function
 
+    reduce = None
+
     def __repr__(self):
         return _name(self.reduce)
 
@@ -117,13 +119,11 @@ class Recipe:
         value = getattr(self, name)
         if isinstance(value, type):
             raise RecipeError(f"{name}= is the class {value.__name__}; pass {value.__name__}()")
-        if value is None or isinstance(value, kind):
+        method = getattr(value, verb, None)
+        own = getattr(type(value), verb, None) is not getattr(kind, verb)
+        if value is None or (callable(method) and own):  # it has the method, and that is enough
             return
-        if callable(
-            getattr(value, verb, None)
-        ):  # duck-typed: it has the method, and that is enough
-            return
-        if not callable(value):
+        if method or not callable(value):
             raise RecipeError(f"{name}= needs a method {verb}, or be a function, not {value!r:.80}")
         object.__setattr__(self, name, function(value))
 
