@@ -127,7 +127,7 @@ def _ended(visit, record):
     """The end of the chain: 200 when done, 409 with the reason when it cannot go on."""
     if record.state == "running":
         return None
-    status = visit.job.status(keys=visit.scope == "view")
+    status = visit.job.status(keys=visit.sees)
     if record.state == "done":
         return _page(visit, status, "Done.")
     why = (

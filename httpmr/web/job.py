@@ -22,13 +22,13 @@ def page(visit):
         mount=visit.mount,
         here=visit.inside(),
         drive=visit.link(job, "drive"),
+        view=visit.link(job, "view") if visit.user and not sees else None,
         status=status,
         error=(visit.record.error or {}) if sees else {},
         params=visit.record.params if sees else {},
         phases=_phases(visit.master.recipe, status),
         shards=() if status["state"] in ENDED else job.shards(),
         now=visit.work.store.now(),
-        sees=sees,
         bad=bad[:BAD_SHOWN],
         more_bad=max(0, len(bad) - BAD_SHOWN),
         results=output.first_rows(visit) if sees and status["state"] == "done" else None,
@@ -66,7 +66,7 @@ def action(visit, action):
     visit.sent()
     act = getattr(visit.work, action)
     if action == "delete":
-        last = visit.job.status()
+        last = visit.job.status(keys=visit.sees)
         act(visit.job.id)
         return pages.data(last) if visit.sends_json else pages.redirect(visit.path(""))
     act(visit.job.id)

@@ -65,8 +65,8 @@ class Visit:
 
     @property
     def sees(self) -> bool:
-        """Whether keys, values and errors may be shown."""
-        return self.scope == "view" or self.user is not None
+        """Whether keys, values and errors may be shown: the link alone decides, not who has it."""
+        return self.scope == "view"
 
     def must_see(self) -> None:
         """Refuse who may not see keys and values."""
