@@ -1,0 +1,135 @@
+"""The merge phase: folded runs hold the same groups in the same order."""
+
+import pytest
+from slices import ALL, Gone, commit, put, put_giant, recipe, run
+
+from httpmr import codec, reducers
+from httpmr.errors import Unavailable
+from httpmr.interfaces import Reducer
+from httpmr.shuffle import FAN_IN, Runs
+from httpmr.state import Task
+from httpmr.stores import MemoryStore
+
+
+class TestMerge:
+    def fold(self, store, records=ALL, made=None, **fields):
+        """Fold to the end; return (the last outcome, how many slices it took)."""
+        made = made or recipe(reducer=reducers.Identity())
+        task = Task("j", "merge", (0,), **fields)
+        for slices in range(1, 10_000):
+            outcome = run(made, task, store, records)
+            assert len(outcome.blocks) < 200
+            if outcome.bad or outcome.pause or outcome.done:
+                return outcome, slices
+            commit(store, "j", outcome.blocks)
+            kept = codec.loads(codec.dumps([outcome.cursor, outcome.level, outcome.notes]))
+            task = Task("j", "merge", (0,), cursor=kept[0], level=kept[1], notes=kept[2])
+        raise AssertionError("it goes on for ever")
+
+    def whole(self, store, level=0):
+        return [(key, list(values)) for key, values in Runs(store).groups("j", 0, level)]
+
+    def test_few_runs_are_left_as_they_are(self):
+        store = MemoryStore()
+        put(store, [[("a", n)] for n in range(FAN_IN)])
+        outcome, slices = self.fold(store)
+        assert (outcome.level, outcome.blocks, slices) == (0, [], 1)
+
+    def test_no_runs_at_all(self):
+        outcome, slices = self.fold(MemoryStore())
+        assert (outcome.done, outcome.level, slices) == (True, 0, 1)
+
+    @pytest.mark.parametrize("records", [1, 2, 7, ALL])
+    @pytest.mark.parametrize("count", [FAN_IN + 1, 2 * FAN_IN, 3 * FAN_IN + 5])
+    def test_folded_runs_hold_the_same_groups_in_the_same_order(self, count, records):
+        store = MemoryStore()
+        put(store, [[(n % 5, (n, i)) for i in range(n % 4)] + [("k", n)] for n in range(count)])
+        before = self.whole(store)
+        outcome, _ = self.fold(store, records)
+        assert outcome.level == 1
+        assert self.whole(store, 1) == before
+        runs = {entry.run for entry in Runs(store).entries("j", 0, 1)}
+        assert runs == {((0,), n) for n in range(0, count, FAN_IN)}
+
+    def test_very_many_runs_take_two_levels(self):
+        store = MemoryStore()
+        put(store, [[(n % 3, n)] for n in range(FAN_IN**2 + 1)])
+        before = self.whole(store)
+        outcome, slices = self.fold(store)
+        assert outcome.level == 2 and slices < 10
+        assert self.whole(store, 2) == before
+
+    def test_a_giant_group_is_folded_over_several_slices(self):
+        """And each goes on within the group where the one before stopped."""
+        store = MemoryStore()
+        big = [("k", (r, n, "x" * 2000)) for r in range(2) for n in range(5000)]
+        put(store, [big[:5000], big[5000:], *[[("k", n), ("z", n)] for n in range(FAN_IN)]])
+        before = self.whole(store)
+        _, slices = self.fold(store)
+        assert slices >= 4
+        assert self.whole(store, 1) == before
+
+    def test_with_a_combiner_each_group_becomes_one_value(self):
+        store = MemoryStore()
+        put(store, [[("a", 1), ("b", n)] for n in range(FAN_IN + 6)])
+        self.fold(store, made=recipe(reducer=reducers.Sum()))
+        sums = [sum(range(FAN_IN)), sum(range(FAN_IN, FAN_IN + 6))]
+        assert self.whole(store, 1) == [("a", [FAN_IN, 6]), ("b", sums)]
+
+    def test_large_combined_values_are_not_taken_twice(self):
+        class Longest(Reducer):
+            def reduce(self, key, values):
+                yield key, max(values, key=len)
+
+            def combine(self, key, values):
+                return "".join(values)
+
+        store = MemoryStore()
+        put(store, [[(k, "x" * 7000) for k in range(30)] for n in range(FAN_IN + 1)])
+        self.fold(store, made=recipe(reducer=Longest()))
+        assert [(k, [len(v) for v in values]) for k, values in self.whole(store, 1)] == [
+            (k, [7000 * FAN_IN, 7000]) for k in range(30)
+        ]
+
+    def test_a_combiner_that_raises_pauses_and_can_be_skipped(self):
+        store = MemoryStore()
+        put(store, [[("a", 1), ("b", n)] for n in range(FAN_IN + 6)])
+
+        def combine(key, values):
+            if key == "b":
+                raise ValueError("not b")
+            return sum(values)
+
+        made = recipe(reducer=reducers.Sum(), combiner=combine)
+        outcome, _ = self.fold(store, made=made)
+        assert (outcome.bad.key, outcome.bad.kind, outcome.blocks) == ("b", "group", ())
+        self.fold(store, made=made, **outcome.past)
+        assert self.whole(store, 1) == [("a", [FAN_IN, 6]), ("b", list(range(FAN_IN + 6)))]
+
+    def test_after_a_refused_commit_it_takes_fewer_values(self):
+        store = MemoryStore()
+        put(store, [[("a", n)] * 10 for n in range(FAN_IN + 6)])
+        before = self.whole(store)
+        made = recipe(reducer=reducers.Identity())
+        outcome = run(made, Task("j", "merge", (0,), notes={"most": 5}), store)
+        assert (outcome.records, outcome.notes["most"], outcome.cursor) == (5, 20, ("a", 5))
+        self.fold(store, notes={"most": 1})
+        assert self.whole(store, 1) == before
+
+    @pytest.mark.parametrize("swallow", [False, True])
+    def test_a_store_that_goes_away_in_a_combiner_cannot_be_swallowed(self, swallow):
+        store = Gone()
+        put_giant(store, FAN_IN + 1, 300, pad="x" * 1000)
+
+        def combine(key, values):
+            try:
+                return sum(1 for _ in values)
+            except Exception:
+                if swallow:
+                    return 0
+                raise RuntimeError("something failed") from None
+
+        store.at = 70
+        made = recipe(reducer=reducers.Sum(), combiner=combine)
+        with pytest.raises(Unavailable):
+            run(made, Task("j", "merge", (0,)), store)
