@@ -40,7 +40,17 @@ class Budget:
         self.done = 0
         self.slowest = 0.0
         self.why = None
+        self.allowed = self.seconds
         self.began = self.last = self.clock()
+
+    def ready(self):
+        """Note that what precedes the first record (opening what to merge) is done.
+
+        The work may then take as long again, even beyond `seconds`: where slices are so short
+        that preparing them is all they could do, a job would crawl.
+        """
+        self.last = self.clock()
+        self.allowed = max(self.seconds, 2 * (self.last - self.began))
 
     def more(self):
         """Note that a record is done; return whether another may begin."""
@@ -50,7 +60,7 @@ class Budget:
         if took > self.slowest:
             self.slowest = took
         self.last = now
-        if now - self.began + self.slowest > self.seconds:
+        if now - self.began + self.slowest > self.allowed:
             self.why = "seconds"
             return False
         if self.done >= self.limit:

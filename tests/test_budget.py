@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from httpmr.budget import Budget
 
 
-def records(budget, clock, durations):
+def records(budget, clock, durations, start=True):
     """Do records of these durations; return how many were done when the budget said stop."""
-    budget.start()
+    if start:
+        budget.start()
     for done, seconds in enumerate(durations, 1):
         clock.pass_(seconds)
         if not budget.more():
@@ -65,6 +66,20 @@ def test_it_can_be_started_again():
     budget.start()
     assert budget.why is None
     assert budget.more()
+
+
+def test_it_works_at_least_as_long_as_it_prepared():
+    clock = Clock()
+    budget = Budget(seconds=1.0, clock=clock)
+    budget.start()
+    clock.pass_(3.0)  # opening what there is to merge
+    budget.ready()
+    assert records(budget, clock, [0.5] * 99, start=False) == 6
+    assert clock.now == pytest.approx(1_000_006.0)
+    budget.start()
+    clock.pass_(0.1)
+    budget.ready()
+    assert records(budget, clock, [0.3] * 99, start=False) == 3  # short of its own second
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"records": 0}])

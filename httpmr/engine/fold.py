@@ -53,6 +53,8 @@ class _Fold:
             return
         out = Folded(self.most)
         for key, values in self.runs.merged(self.task.job, entries, self.cursor):
+            if not self.values:
+                self.budget.ready()
             self._group(out, key, values)
             if not self.budget.more():
                 self.why = self.budget.why

@@ -23,6 +23,8 @@ def reduce_groups(recipe, task, store, budget):
     try:
         with counters.collecting() as counted:
             for key, values in runs.merged(task.job, index, cursor):
+                if not groups:
+                    budget.ready()
                 try:
                     pairs = reducer.reduce(key, iter(values))
                     if type(pairs) in blame.REFUSED:
