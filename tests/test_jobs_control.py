@@ -1,0 +1,284 @@
+"""What an operator does to a job, what is swept away, and the links that start one."""
+
+from itertools import pairwise
+
+import pytest
+from faults import Clock
+from jobslib import Faulty, carried, dump, made, to_phase
+
+from httpmr import keys
+from httpmr.budget import Budget
+from httpmr.errors import (
+    Conflict,
+    Unfit,
+    UnknownJob,
+)
+from httpmr.jobs import control
+from httpmr.sources import Memory
+from httpmr.stores import MemoryStore
+
+
+def garbage(store):
+    return [keys.unpack(key)[1] for key, _ in store.scan(*keys.span(("garbage",)))]
+
+
+def stored_of(store, job):
+    return [key for key in dump(store) if job.id.encode() in key]
+
+
+class TestControl:
+    def test_a_paused_job_does_nothing_and_goes_on_when_resumed(self):
+        jobs = made()
+        job = jobs.start()
+        jobs.pause(job.id)
+        before = dump(jobs.store)
+        step = jobs.step(job.id)
+        assert (step.did, step.job.state, step.next) == ("stale", "paused", None)
+        assert jobs.here(job.id) is None
+        assert dump(jobs.store) == before
+        jobs.resume(job.id)
+        assert carried(jobs, job).state == "done"
+
+    def test_a_cancelled_job_has_ended(self):
+        clock = Clock()
+        jobs = made(clock=clock)
+        job = jobs.start()
+        clock.pass_(7)
+        jobs.cancel(job.id)
+        assert (job.state, job.record.finished) == ("cancelled", clock.now)
+        assert jobs.step(job.id).did == "stale"
+
+    @pytest.mark.parametrize(
+        ("state", "unfit"),
+        [
+            ("running", ["resume", "skip"]),
+            ("paused", ["pause", "skip"]),
+            ("cancelled", ["pause", "resume", "skip", "cancel"]),
+            ("done", ["pause", "resume", "skip", "cancel"]),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, state, unfit):
+        jobs = made()
+        job = jobs.start()
+        if state == "done":
+            carried(jobs, job)
+        elif state != "running":
+            getattr(jobs, {"paused": "pause", "cancelled": "cancel"}[state])(job.id)
+        for action in unfit:
+            with pytest.raises(Unfit, match=f"a job that is {state} ") as caught:
+                getattr(jobs, action)(job.id)
+            assert caught.value.state == state
+        assert job.state == state
+
+    @pytest.mark.parametrize("action", ["pause", "cancel", "delete"])
+    def test_of_two_that_act_at_once_each_sees_what_the_other_did(self, action):
+        store = Faulty(MemoryStore())
+        jobs = made(store=store)
+        other = made(store=store.store)
+        job = jobs.start()
+        store.plan({1: lambda: other.cancel(job.id)})
+        if action == "delete":
+            jobs.delete(job.id)
+            assert jobs.all() == []
+        else:
+            with pytest.raises(Unfit):
+                getattr(jobs, action)(job.id)
+            assert job.state == "cancelled"
+
+    @pytest.mark.parametrize("action", ["pause", "cancel"])
+    def test_a_job_that_is_deleted_meanwhile_is_unknown(self, action):
+        store = Faulty(MemoryStore())
+        jobs = made(store=store)
+        job = jobs.start()
+        store.plan({1: lambda: made(store=store.store).delete(job.id)})
+        with pytest.raises(UnknownJob):
+            getattr(jobs, action)(job.id)
+
+    def test_it_does_not_matter_who_deletes_it(self):
+        store = Faulty(MemoryStore())
+        jobs = made(store=store)
+        job = jobs.start()
+        store.plan({1: lambda: made(store=store.store).delete(job.id)})
+        jobs.delete(job.id)
+        assert jobs.all() == []
+
+
+class TestDelete:
+    def test_it_is_out_of_sight_at_once(self):
+        jobs = made()
+        job = carried(jobs, jobs.start())
+        jobs.delete(job.id)
+        for look in (jobs.find, jobs.step, jobs.here, jobs.pause, jobs.delete):
+            with pytest.raises(UnknownJob):
+                look(job.id)
+        with pytest.raises(UnknownJob):
+            list(job.output())
+        assert jobs.all() == []
+
+    def test_later_requests_sweep_a_page_each(self):
+        jobs = made(lambda key, value: [(key * 1000 + n, n) for n in range(3)], records=400)
+        job = carried(jobs, jobs.start(), records=1)
+        kept = to_phase(jobs, jobs.start(), "map")
+        before = len(stored_of(jobs.store, job))
+        jobs.delete(job.id)
+        left = [len(stored_of(jobs.store, job))]
+        assert before > 600
+        while garbage(jobs.store):
+            jobs.step(kept.id, budget=Budget.records(1))
+            left.append(len(stored_of(jobs.store, job)))
+        assert all(0 <= one - two <= 301 for one, two in pairwise(left))
+        assert len(left) > 3 and stored_of(jobs.store, job) == []
+        assert carried(jobs, kept).state == "done"
+
+    def test_a_slice_in_flight_leaves_nothing_behind(self):
+        """Whenever it commits: the tasks go first, and it expects its own."""
+
+        class Interrupted(Memory):
+            def read(self, after, until):
+                call = calls.pop() if calls else None
+                for key, value in super().read(after, until):
+                    yield key, value
+                    if call:
+                        call()
+                        call = None
+
+        def interrupt():
+            control.delete(jobs.ledger, job.record)
+            for _ in range(sweeps):
+                control.sweep(jobs.store)
+
+        did = []
+        for sweeps in range(6):
+            calls = []
+            jobs = made(source=Interrupted({n: n for n in range(20)}))
+            job = to_phase(jobs, jobs.start(), "map")
+            calls.append(interrupt)
+            did.append(jobs.step(job.id).did)
+            while garbage(jobs.store):
+                control.sweep(jobs.store)
+            assert stored_of(jobs.store, job) == [], sweeps
+        assert did == ["slice", *["lost"] * 5]
+
+    def test_of_two_that_sweep_at_once_one_finds_the_world_changed(self):
+        store = Faulty(MemoryStore())
+        jobs = made(store=store)
+        job = carried(jobs, jobs.start())
+        store.plan({2: "conflict"})
+        jobs.delete(job.id)
+        assert garbage(store) == [job.id]
+
+    def test_a_store_that_is_away_does_not_fail_what_is_done_already(self):
+        store = Faulty(MemoryStore())
+        jobs = made(store=store)
+        job = carried(jobs, jobs.start())
+        other = to_phase(jobs, jobs.start(), "map")
+        store.plan({2: "unavailable"})
+        jobs.delete(job.id)
+        store.plan({3: "unavailable"})  # after the claim and the commit
+        assert jobs.step(other.id).did == "slice"
+
+    def test_only_so_many_ended_jobs_are_kept(self):
+        jobs = made(keep=2)
+        running = jobs.start()
+        ended = []
+        for n in range(4):
+            job = jobs.start()
+            if n % 2:
+                jobs.cancel(job.id)
+            else:
+                carried(jobs, job)
+            ended.append(job.id)
+        jobs.start()
+        ids = [job.id for job in jobs.all()]
+        assert set(ids) >= {running.id, *ended[2:]}
+        assert not set(ids) & set(ended[:2])
+
+    def test_the_end_of_a_job_deletes_the_oldest(self):
+        jobs = made(keep=1)
+        first, second = jobs.start(), jobs.start()
+        carried(jobs, first)
+        assert len(jobs.all()) == 2
+        carried(jobs, second)
+        assert [job.id for job in jobs.all()] == [second.id]
+
+
+class TestStartLink:
+    def test_it_exists_only_once_made(self):
+        jobs = made()
+        assert jobs.start_link_generation() is None
+        with pytest.raises(UnknownJob, match="no such start link"):
+            jobs.join(0)
+        generation = jobs.start_link()
+        assert jobs.start_link_generation() == generation
+        with pytest.raises(UnknownJob):
+            jobs.join(generation + 1)
+
+    def test_it_joins_a_running_or_paused_job_and_else_starts_one(self):
+        jobs = made()
+        generation = jobs.start_link()
+        job = jobs.join(generation)
+        assert jobs.join(generation).id == job.id
+        jobs.pause(job.id)
+        assert jobs.join(generation).id == job.id
+        jobs.resume(job.id)
+        carried(jobs, job)
+        assert jobs.join(generation).id != job.id
+
+    def test_with_every_it_joins_any_younger_job(self):
+        clock = Clock()
+        jobs = made(clock=clock)
+        generation = jobs.start_link(every=86400)
+        job = carried(jobs, jobs.join(generation))
+        clock.pass_(86399)
+        assert jobs.join(generation).id == job.id
+        clock.pass_(1)
+        assert jobs.join(generation).id != job.id
+
+    def test_it_can_be_changed_without_ending_what_was_handed_out(self):
+        jobs = made()
+        generation = jobs.start_link()
+        assert jobs.start_link(every=60) == generation
+        assert jobs.start_link(every=60) == generation
+
+    def test_a_deleted_job_is_not_joined(self):
+        jobs = made()
+        generation = jobs.start_link()
+        job = jobs.join(generation)
+        jobs.delete(job.id)
+        assert jobs.join(generation).id != job.id
+
+    def test_two_pings_make_one_job_and_both_get_it(self):
+        store = Faulty(MemoryStore())
+        jobs, other = made(store=store), made(store=store.store)
+        generation = jobs.start_link()
+        won = []
+        store.plan({1: lambda: won.append(other.join(generation))})
+        assert jobs.join(generation).id == won[0].id
+        assert len(jobs.all()) == 1
+
+    @pytest.mark.parametrize("kind", ["start", "operate"])
+    def test_revoking_ends_every_link_that_was_handed_out(self, kind):
+        store = Faulty(MemoryStore())
+        jobs, other = made(store=store), made(store=store.store)
+        make = {"start": jobs.start_link, "operate": lambda: jobs.operate_generation(make=True)}
+        look = {"start": jobs.start_link_generation, "operate": jobs.operate_generation}
+        old = make[kind]()
+        jobs.revoke(kind)
+        assert look[kind]() is None
+        store.plan({1: lambda: other.revoke(kind)})
+        jobs.revoke(kind)
+        assert make[kind]() == old + 3
+
+    def test_operators_links_are_made_when_asked_for(self):
+        jobs = made()
+        assert jobs.operate_generation() is None
+        assert jobs.operate_generation(make=True) == jobs.operate_generation() == 0
+
+    def test_any_other_conflict_is_not_the_links(self):
+        jobs = made()
+
+        def taken(id):
+            return lambda batch: batch.expect(b"nothing", b"here")
+
+        with pytest.raises(Conflict):
+            jobs.start(None, taken)
