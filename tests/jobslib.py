@@ -5,7 +5,7 @@ from faults import Clock
 from httpmr import counters
 from httpmr.budget import Budget
 from httpmr.errors import Conflict, StoreFull, Unavailable, Uncertain
-from httpmr.interfaces import OrderedStore
+from httpmr.interfaces import OrderedStore, Sink
 from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks import Stored
@@ -89,3 +89,20 @@ class Faulty(OrderedStore):
             self.store.commit(batch)
         if fault in ("lost", "unknown"):
             raise Uncertain("the connection was lost")
+
+
+class Into(Sink):
+    """A sink of the tests' own: `take(pairs)` may raise, and what it is given is kept."""
+
+    def __init__(self, take=lambda pairs: None, receipts=True):
+        self.take, self.receipts = take, receipts
+        self.written, self.finished = [], None
+
+    def write(self, pairs, slice):
+        self.take(pairs)
+        self.written.append((slice, pairs))
+        return [slice.shard, slice.number, slice.epoch] if self.receipts else None
+
+    def finish(self, job, receipts, budget):
+        self.finished = list(receipts)
+        return True

@@ -10,6 +10,7 @@ from itertools import islice
 
 from httpmr import engine
 from httpmr.budget import Budget
+from httpmr.engine.blame import check_key
 from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
 from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
@@ -64,6 +65,8 @@ class Jobs:
             raise RecipeError(f"the recipe {recipe.name} takes no parameters: {', '.join(params)}")
         recipe.sink.check(self.store)
         last = recipe.source.last()
+        if last is not None:
+            check_key(recipe.source, last, None)
         now = self.store.now()
         id = self._new_id(now)
         record = Record(
