@@ -85,14 +85,11 @@ def test_the_status_is_what_it_says(here):
 
 
 def public():
-    yield from ((name, getattr(httpmr, name)) for name in httpmr.__all__)
-    for menu in (sources, sinks, stores, testing):
+    for menu in (httpmr, sources, sinks, stores, reducers, testing):
         yield from ((name, getattr(menu, name)) for name in menu.__all__)
-    for module in (mappers, reducers):
-        for name, value in vars(module).items():
-            ours = getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
-            if ours and isclass(value) and issubclass(value, (httpmr.Mapper, httpmr.Reducer)):
-                yield name, value
+    for name, value in vars(mappers).items():
+        if isclass(value) and value.__module__ == mappers.__name__:
+            yield name, value
 
 
 def test_everything_public_is_documented():

@@ -82,7 +82,7 @@ def test_its_two_commands_do_their_own_set_up():
 
 def test_the_picture_of_the_house_is_right():
     picture = {}
-    for floor, rooms in re.findall(r"^(\d)  (.+)$", TEXT, re.M):
+    for floor, rooms in re.findall(r"^ ?(\d+)  (.+)$", TEXT, re.M):
         picture[int(floor)] = set(re.split(" {3,}", rooms)[0].split())
     assert picture == {floor: set(rooms) for floor, rooms in FLOORS.items()}
 
