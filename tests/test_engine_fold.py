@@ -1,9 +1,12 @@
 """The merge phase: folded runs hold the same groups in the same order."""
 
+import random
+
 import pytest
 from slices import ALL, Gone, commit, put, put_giant, recipe, run
 
 from httpmr import codec, reducers
+from httpmr.engine.gather import ENOUGH
 from httpmr.errors import Unavailable
 from httpmr.interfaces import Reducer
 from httpmr.shuffle import FAN_IN, Runs
@@ -105,6 +108,20 @@ class TestMerge:
         assert (outcome.bad.key, outcome.bad.kind, outcome.blocks) == ("b", "group", ())
         self.fold(store, made=made, **outcome.past)
         assert self.whole(store, 1) == [("a", [FAN_IN, 6]), ("b", list(range(FAN_IN + 6)))]
+
+    def test_many_small_folds_stop_before_a_batch_has_too_many_entries(self):
+        store = MemoryStore()
+        put(store, [[(n, n)] for n in range(FAN_IN * 120)])
+        outcome = run(recipe(reducer=reducers.Identity()), Task("j", "merge", (0,)), store)
+        assert (len(outcome.blocks), outcome.why) == (100, "size")
+
+    def test_large_groups_stop_it_before_a_batch_is_too_large(self):
+        store = MemoryStore()
+        noise = random.Random(1).randbytes(100_000)
+        put(store, [[(n, noise)] for n in range(FAN_IN + 6)])
+        outcome = run(recipe(reducer=reducers.Identity()), Task("j", "merge", (0,)), store)
+        assert outcome.why == "size"
+        assert ENOUGH < sum(len(placed.block.data) for placed in outcome.blocks) < ENOUGH * 5 / 4
 
     def test_after_a_refused_commit_it_takes_fewer_values(self):
         store = MemoryStore()

@@ -1,5 +1,6 @@
 """Jobs: started, found, run to the end; and what sources they run over."""
 
+import os
 import random
 
 import pytest
@@ -10,6 +11,7 @@ from httpmr import codec, keys, reducers
 from httpmr.errors import (
     FormatError,
     InputError,
+    JobError,
     OutputError,
     RecipeError,
     Unavailable,
@@ -200,6 +202,30 @@ class TestRun:
         assert job.counters == {"words": 180}
         assert seen
         store.close()
+
+    def test_if_every_process_dies_nothing_is_lost(self, sqlite_url):
+        parent = os.getpid()
+
+        def deadly(key, value):
+            if os.getpid() != parent:
+                os._exit(1)
+            return [(key, value)]
+
+        clock = Clock()
+        jobs = made(deadly, store=SQLStore(sqlite_url, clock=clock))
+        with pytest.raises(JobError, match=r"every process died before job .* nothing is lost"):
+            jobs.run(2)
+        clock.pass_(60)
+        [job] = jobs.all()
+        assert jobs.run(job=job).state == "done"
+        assert dict(job.output()) == {n: n for n in range(10)}
+        jobs.store.close()
+
+    def test_a_system_without_fork(self, sqlite_url, monkeypatch):
+        monkeypatch.setattr(local.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+        jobs = made(store=SQLStore(sqlite_url))
+        with pytest.raises(RecipeError, match="several processes need fork, which this system"):
+            jobs.run(2)
 
     def test_a_busy_lane_waits_and_a_store_that_is_away_is_given_a_minute(self):
         clock, slept = Clock(), []

@@ -166,6 +166,22 @@ class TestSkip:
         assert (bad["key"], bad["kind"], bad["phase"]) == (0, "group", "reduce")
         assert job.status()["records"] == 4
 
+    @pytest.mark.parametrize("way", ["raises", "gives what cannot be stored"])
+    def test_a_group_whose_key_is_too_large_to_be_told(self, way):
+        """It fits a block's index entry, but not the error with a traceback beside it."""
+
+        def reducer(key, values):
+            if len(key) > 1 and way == "raises":
+                raise ValueError("no " + "x" * 1000)
+            yield key, 1 if len(key) == 1 else [object()]
+
+        long = "k" * 261_900
+        jobs = made(lambda key, value: [("a", 1), (long, 1)], 1, reducer=reducer, num_reducers=1)
+        job = carried(jobs, jobs.start())
+        assert job.state == "paused"
+        assert job.status()["error"].startswith("the reduce phase met a key too large: a value of")
+        assert len(job.status()["error"]) < 1000
+
     @pytest.mark.parametrize("phase", ["map", "merge"])
     def test_a_combiners_group_is_left_uncombined_and_loses_nothing(self, phase):
         def combine(key, values):

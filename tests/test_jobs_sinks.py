@@ -115,6 +115,19 @@ class TestSink:
 
 
 class TestStored:
+    def test_the_record_before_a_bad_one_is_innocent(self):
+        """What is refused is looked for among what was written, and found there."""
+
+        def mapper(key, value):
+            if key == 1:
+                raise ValueError("bad")
+            return [(key, object() if key == 2 else 1)]
+
+        jobs = made(mapper, records=4, num_mappers=1, max_bad_records=9)
+        job = carried(jobs, jobs.start())
+        assert [bad["key"] for bad in job.bad_records] == [1, 2]
+        assert list(job.output()) == [(0, 1), (3, 1)]
+
     @pytest.mark.parametrize(
         ("pair", "why"),
         [

@@ -247,6 +247,22 @@ class TestKeysOfTheSource:
         assert job.state == "paused"
         assert "gave a key that cannot be kept" in job.status()["error"]
 
+    def test_the_record_before_it_is_innocent(self):
+        class Wrong(Memory):
+            def read(self, after, until):
+                yield from super().read(after, until)
+                yield object(), "bad"
+
+        def mapper(key, value):
+            if value == "bad":
+                raise ValueError
+            return [(key, value)]
+
+        jobs = made(mapper, source=Wrong({1: 1}), max_bad_records=9)
+        job = carried(jobs, jobs.start())
+        assert "gave a key that cannot be kept" in job.status()["error"]
+        assert job.bad_records == [] and list(job.output()) == [(1, 1)]
+
     @pytest.mark.parametrize("size", [200_000, 600_000])
     @pytest.mark.parametrize("records", [1, ALL])
     def test_one_larger_than_a_task_can_hold(self, size, records):

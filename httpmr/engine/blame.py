@@ -147,11 +147,11 @@ def checked(pairs: list, function) -> None:
 def refused(task: Task, outcome: Outcome, error: Exception, function, key, kind) -> Outcome:
     """Return what to commit instead of an outcome that could not be packed or written.
 
-    One record alone is to blame, or what `function` made of it. Of several, the slice is done
-    again with half as many, until it is one; `notes["most"]` remembers how many, and grows back
-    as slices succeed.
+    One record alone is to blame, or what `function` made of it. Of several (and the bad one
+    after it counts), the slice is done again with half as many, until it is one; `notes["most"]`
+    remembers how many, and grows back as slices succeed.
     """
-    if outcome.records == 1:
+    if outcome.records == 1 and outcome.bad is None:
         if isinstance(error, Unstorable):
             told = f"{_named(function)} gave what cannot be stored: {error.message}"
             error = Unstorable(told, **error.evidence)

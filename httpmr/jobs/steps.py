@@ -189,10 +189,10 @@ class Stepper:
         of_a_record = isinstance(error, (UserCodeError, OverLimit)) or (
             isinstance(error, OutputError) and hasattr(error, "key")
         )
-        if not of_a_record or not outcome.records:
+        if not of_a_record:
             return self._broken(task, f"the sink {self.recipe.sink!r:.80}", error)
-        if task.phase == "merge" and outcome.records == 1:
-            return blame.paused(task, error.message)
+        if not outcome.records or (task.phase == "merge" and outcome.records == 1):
+            return self._untold(task, error)
         mapping = task.phase == "map"
         if isinstance(error, OverLimit):
             kind = UserCodeError if mapping else GroupTooLarge
@@ -209,8 +209,11 @@ class Stepper:
         try:
             return self._commit(job, task, outcome)
         except (UserCodeError, OverLimit) as error:
-            message = f"a key that cannot be kept: {error.message}"
-            return self._commit(job, task, blame.paused(task, message))
+            return self._commit(job, task, self._untold(task, error))
+
+    def _untold(self, task, error):
+        """Return the pause for what cannot even be told: its key is itself too much to store."""
+        return blame.paused(task, f"the {task.phase} phase met a key too large: {error.message}")
 
     def _let_go(self, task):
         try:
