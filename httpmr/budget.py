@@ -43,30 +43,50 @@ class Budget:
         self.allowed = self.seconds
         self.began = self.last = self.clock()
 
-    def ready(self):
-        """Note that what precedes the first record (opening what to merge) is done.
-
-        The work may then take as long again, even beyond `seconds`: where slices are so short
-        that preparing them is all they could do, a job would crawl.
-        """
-        self.last = self.clock()
-        self.allowed = max(self.seconds, 2 * (self.last - self.began))
-
     def more(self):
         """Note that a record is done; return whether another may begin."""
-        self.done += 1
         now = self.clock()
-        took = now - self.last
-        if took > self.slowest:
-            self.slowest = took
+        self.done += 1
+        self.slowest = max(self.slowest, now - self.last)
         self.last = now
         if now - self.began + self.slowest > self.allowed:
             self.why = "seconds"
-            return False
-        if self.done >= self.limit:
+        elif self.done >= self.limit:
             self.why = "records"
-            return False
-        return True
+        return self.why is None
+
+    def over(self, items):
+        """Yield `items`, each while it may begin; the first of a slice always may.
+
+        An item is done when the next is asked for. What it takes to get the slice's first
+        (opening what to merge) is no record: the work may then take as long again, even beyond
+        `seconds`, for where slices are so short that preparing them is all they can do, a job
+        would crawl.
+        """
+        # The hot loop: `more` in locals.
+        clock, done, last, slowest = self.clock, self.done, self.last, self.slowest
+        first = not done
+        try:
+            for item in items:
+                if first:
+                    first = False
+                    last = clock()
+                    self.allowed = max(self.seconds, 2 * (last - self.began))
+                yield item
+                done += 1
+                now = clock()
+                took = now - last
+                if took > slowest:
+                    slowest = took
+                last = now
+                if now - self.began + slowest > self.allowed:
+                    self.why = "seconds"
+                    return
+                if done >= self.limit:
+                    self.why = "records"
+                    return
+        finally:
+            self.done, self.last, self.slowest = done, last, slowest
 
     def __repr__(self):
         return f"Budget(seconds={self.seconds}, records={self.limit})"

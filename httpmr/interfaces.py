@@ -6,7 +6,7 @@ built on one, holds what goes from map to reduce. Nothing here does anything.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 Pair = tuple[Any, Any]

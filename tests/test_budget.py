@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from httpmr.budget import Budget
 
 
-def records(budget, clock, durations, start=True):
+def records(budget, clock, durations):
     """Do records of these durations; return how many were done when the budget said stop."""
-    if start:
-        budget.start()
+    budget.start()
     for done, seconds in enumerate(durations, 1):
         clock.pass_(seconds)
         if not budget.more():
@@ -68,18 +67,47 @@ def test_it_can_be_started_again():
     assert budget.more()
 
 
-def test_it_works_at_least_as_long_as_it_prepared():
+def over(budget, clock, durations):
+    """As `records`, by walking."""
+    done = 0
+    for seconds in budget.over(durations):
+        clock.pass_(seconds)
+        done += 1
+    return done
+
+
+@given(st.lists(st.floats(0, 2), min_size=1), st.floats(0.01, 5), st.integers(1, 50))
+def test_walking_stops_where_asking_does(durations, seconds, limit):
+    clock, other = Clock(), Clock()
+    asked = Budget(seconds=seconds, records=limit, clock=clock)
+    walked = Budget(seconds=seconds, records=limit, clock=other)
+    expected = records(asked, clock, durations) or len(durations)
+    walked.start()
+    assert over(walked, other, durations) == expected
+    assert (walked.done, walked.why) == (asked.done, asked.why)
+
+
+def test_a_walk_may_go_on():
     clock = Clock()
     budget = Budget(seconds=1.0, clock=clock)
     budget.start()
-    clock.pass_(3.0)  # opening what there is to merge
-    budget.ready()
-    assert records(budget, clock, [0.5] * 99, start=False) == 6
-    assert clock.now == pytest.approx(1_000_006.0)
+    assert over(budget, clock, [0.25]) == 1
+    assert budget.why is None
+    assert over(budget, clock, [0.25] * 9) == 3
+    assert budget.why == "seconds"
+    assert budget.done == 4
+
+
+def test_it_works_at_least_as_long_as_it_prepared():
+    def opened(preparing):
+        clock.pass_(preparing)
+        yield from [0.25] * 99
+
+    clock = Clock()
+    budget = Budget(seconds=1.0, clock=clock)
+    assert over(budget, clock, opened(3.0)) == 12
     budget.start()
-    clock.pass_(0.25)
-    budget.ready()
-    assert records(budget, clock, [0.25] * 99, start=False) == 3  # short of its own second
+    assert over(budget, clock, opened(0.25)) == 3  # short of its own second
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"records": 0}])

@@ -4,6 +4,10 @@ The engine reads, and computes what is to be committed; it commits nothing, and 
 and no SQL. `run_slice` does the same work for the same task, so that a slice may be done again.
 """
 
+import gc
+import threading
+from contextlib import contextmanager
+
 from httpmr.engine.finish import clean_up, leftovers, publish
 from httpmr.engine.fold import fold_runs
 from httpmr.engine.map import map_records
@@ -30,4 +34,31 @@ def run_slice(recipe, task, store, budget):
     a stored block is not what was written. Errors of user code are part of the Outcome.
     """
     budget.start()
-    return _PHASES[task.phase](recipe, task, store, budget)
+    with _collector_held_off():
+        return _PHASES[task.phase](recipe, task, store, budget)
+
+
+@contextmanager
+def _collector_held_off():
+    """Let the garbage collector rest while pairs pile up.
+
+    They are many, none of them is garbage, and it would walk them all again and again.
+    """
+    global _slices, _was_on
+    with _lock:
+        if not _slices:
+            _was_on = gc.isenabled()
+            gc.disable()
+        _slices += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _slices -= 1
+            if not _slices and _was_on:
+                gc.enable()
+
+
+_lock = threading.Lock()
+_slices = 0  # at work in this process now
+_was_on = True

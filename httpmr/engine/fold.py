@@ -38,7 +38,7 @@ class _Fold:
         self.blocks = []
         self.bytes = 0
         self.values = 0
-        self.why = ""
+        self.why = None
         self.done = False
 
     def more(self):
@@ -52,16 +52,13 @@ class _Fold:
             self.done = True
             return
         out = Folded(self.most)
-        for key, values in self.runs.merged(self.task.job, entries, self.cursor):
-            if not self.values:
-                self.budget.ready()
+        groups = self.runs.merged(self.task.job, entries, self.cursor)
+        for key, values in self.budget.over(groups):
             self._group(out, key, values)
-            if not self.budget.more():
-                self.why = self.budget.why
-            elif self._enough(out):
+            if self._enough(out):
                 self.why = "size"
-            if self.why:
                 break
+        self.why = self.why or self.budget.why
         run = entries[0].run
         for block in cut(out.columns):
             self.blocks.append(Placed(self.partition, self.level + 1, *run, self.n, block))

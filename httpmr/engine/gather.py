@@ -6,6 +6,7 @@ that a slice stops well before its commit would pass what a store takes.
 """
 
 from collections import defaultdict
+from itertools import islice
 
 from httpmr import codec, counters, keys
 from httpmr.engine.blame import GroupFailed, bad, checked, surroundings
@@ -21,7 +22,6 @@ ENOUGH = BATCH_BYTES * 5 // 8
 _FIRST, _MOST = 8, 8192  # even the first few fit, were they as large as a store takes
 _UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 16
-_COMBINE_AT = 65536
 
 
 class Scale:
@@ -35,12 +35,18 @@ class Scale:
 
     def add(self, items: list) -> None:
         """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
-        if not items:
-            return
-        some = items[:: max(1, len(items) // _SAMPLE)]
+        if items:
+            self.bytes += self._weighed(items[:: max(1, len(items) // _SAMPLE)], len(items))
+
+    def set(self, groups: dict) -> None:
+        """Let the whole weigh what `groups` do."""
+        some = islice(groups.items(), 0, None, max(1, len(groups) // _SAMPLE))
+        self.bytes = self._weighed(list(some), len(groups)) if groups else 0
+
+    def _weighed(self, some, count):
         self.each = len(codec.dumps(some)) / len(some)
-        self.bytes += int(self.each * len(items))
         self.chunk = max(1, min(self.chunk * 4, _MOST, int(ENOUGH / 8 / self.each)))
+        return int(self.each * count)
 
     @property
     def full(self) -> bool:
@@ -80,16 +86,14 @@ class Groups:
         self.combine = recipe.combine
         self.plain = Uncombined(task)
         self.groups = defaultdict(list)
-        self.pending = 0  # values since they were last combined
         self.scale = Scale()
 
     def add(self, pairs: list) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
         checked(pairs, self.recipe.mapper.map)
         gather(self.groups, pairs)
-        self.pending += len(pairs)
         self.scale.add(pairs)
-        if self.combine and (self.pending >= _COMBINE_AT or self.scale.full):
+        if self.combine and self.scale.full:
             self.fold()
 
     def fold(self) -> None:
@@ -97,14 +101,12 @@ class Groups:
 
         What a combiner counts is not counted: how often it runs is nobody's business.
         """
-        groups = self.groups
+        groups, combine, plain = self.groups, self.combine, self.plain
         with counters.collecting():
             for key, values in groups.items():
-                if len(values) > 1 and key not in self.plain:
-                    groups[key] = [combined(self.combine, key, values)]
-        self.pending = 0
-        self.scale.bytes = 0
-        self.scale.add([(key, values) for key, values in groups.items()])
+                if len(values) > 1 and not (plain.packed and key in plain):
+                    groups[key] = [combined(combine, key, values)]
+        self.scale.set(groups)
 
     @property
     def full(self):

@@ -61,7 +61,7 @@ class _Walk:
         self.counters = {}
         self.done = False
         self.bad = self.past = self.pause = None
-        self.why = ""
+        self.why = None
         self.buffer = []  # what was emitted and is not in `held` yet
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
@@ -94,54 +94,57 @@ class _Walk:
 
     def _stretch(self, after, until, counted):
         """Map from one mark to the next; return whether the end was reached."""
-        source, mapper, budget, held = (
-            self.recipe.source,
-            self.recipe.mapper,
-            self.budget,
-            self.held,
-        )
-        most = self.task.notes.get("most", 0)
-        buffer = self.buffer
+        # The hot loop: what it asks for at each record is at hand, and nothing else is asked.
+        source, map_record = self.recipe.source, self.recipe.mapper.map
+        buffer, scale, most = self.buffer, self.held.scale, self.task.notes.get("most", 0)
+        take, refused, records, cursor = buffer.extend, blame.REFUSED, self.records, self.cursor
+        size = len(buffer)  # without what the present record emits
         first = True
-        for key, value in source.read(after, until):
-            if first or key is None:
-                blame.check_key(source, key, after)
-                first = False
-            before = len(buffer)
-            try:
-                pairs = mapper.map(key, value)
-                if type(pairs) in blame.REFUSED:
-                    raise blame.not_pairs(mapper.map, pairs)
-                buffer.extend(pairs)
-            except Exception as error:
-                del buffer[before:]
-                counted.clear()
-                if blame.surroundings(error):
-                    if not self.records:
-                        raise blame.away(error) from error
-                    self.why = "an error of the surroundings"
+        try:
+            for key, value in self.budget.over(source.read(after, until)):
+                if first or key is None:
+                    blame.check_key(source, key, after)
+                    first = False
+                try:
+                    pairs = map_record(key, value)
+                    if pairs.__class__ in refused:
+                        raise blame.not_pairs(map_record, pairs)
+                    take(pairs)
+                except Exception as error:
+                    del buffer[size:]
+                    counted.clear()
+                    self._failed(key, error, records)
                     return False
-                self.bad = blame.bad(key, error)
-                self.past = {"cursor": key, "marks": self.marks}
-                self.why = "a bad record"
-                return False
-            self.cursor = key
-            self.records += 1
-            if counted:
-                self.counters = counters.add(self.counters, counted)
-                counted.clear()
-            if len(buffer) >= held.scale.chunk:
-                self._flush()
-                if held.full:
-                    self.why = "size"
+                cursor = key
+                records += 1
+                if counted:
+                    self.counters = counters.add(self.counters, counted)
+                    counted.clear()
+                size = len(buffer)
+                if size >= scale.chunk:
+                    self._flush()
+                    size = 0
+                    if scale.full:
+                        self.why = "size"
+                        return False
+                if records == most:
+                    self.why = "records"
                     return False
-            if not budget.more():
-                self.why = budget.why
-                break
-            if self.records == most:
-                self.why = "records"
-                break
+        finally:
+            self.cursor, self.records = cursor, records
+        self.why = self.budget.why
         return not self.why
+
+    def _failed(self, key, error, records):
+        """Note why the slice ends before the record `key`."""
+        if not blame.surroundings(error):
+            self.bad = blame.bad(key, error)
+            self.past = {"cursor": key, "marks": self.marks}
+            self.why = "a bad record"
+        elif records:
+            self.why = "an error of the surroundings"
+        else:
+            raise blame.away(error) from error
 
     def _flush(self):
         self._packing(self.held.add, self.buffer)

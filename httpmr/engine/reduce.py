@@ -7,69 +7,113 @@ stops the job, which can then skip it.
 from httpmr import counters, keys
 from httpmr.engine import blame
 from httpmr.engine.gather import Held, met
-from httpmr.errors import Damaged, StoreError
+from httpmr.errors import Damaged, NotPairs, StoreError
 from httpmr.shuffle import Runs
 from httpmr.state import Outcome
 
 
 def reduce_groups(recipe, task, store, budget):
     """Reduce groups of one partition until the budget says stop; at least one."""
-    runs = Runs(store)
-    index = list(runs.entries(task.job, task.shard[0], task.level))
-    reducer, held = recipe.reducer, Held(recipe.reducer.reduce)
-    most = task.notes.get("most", 0)
-    cursor, groups, total, group = task.cursor, 0, {}, None
-    why = ""
-    try:
-        with counters.collecting() as counted:
-            for key, values in runs.merged(task.job, index, cursor):
-                if not groups:
-                    budget.ready()
-                try:
-                    pairs = reducer.reduce(key, iter(values))
-                    if type(pairs) in blame.REFUSED:
-                        raise blame.not_pairs(reducer.reduce, pairs)
-                    pairs = list(pairs)
-                    if error := met(values):
-                        raise error
-                    held.add(pairs)
-                except Exception as error:
-                    error = met(values) or error
-                    if isinstance(error, Damaged):
-                        raise error
-                    if blame.surroundings(error):
-                        raise blame.away(error) from error
-                    group, why = blame.bad(key, error, "group"), "a bad group"
-                    break
-                cursor = (key, None)
-                groups += 1
-                if counted:
-                    total = counters.add(total, counted)
-                    counted.clear()
-                if not budget.more():
-                    why = budget.why
-                    break
-                if held.full or groups == most:
-                    why = "size"
-                    break
-    except StoreError:
-        if not groups:
-            raise
-        why = "the store is away"
-    return Outcome(
-        cursor=cursor,
-        done=not why,
-        records=groups,
-        counters=total,
-        progress=_passed(index, cursor),
-        level=task.level,
-        notes=blame.regrown(task.notes),
-        pairs=held.pairs,
-        bad=group,
-        alone=group is not None and not groups,
-        past={"cursor": (group.key, None)} if group else {},
-        why=why or "end",
-    )
+    return _Walk(recipe, task, store, budget).run()
+
+
+class _Walk:
+    """One slice's way along its partition."""
+
+    def __init__(self, recipe, task, store, budget):
+        self.recipe = recipe
+        self.task = task
+        self.budget = budget
+        self.runs = Runs(store)
+        self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
+        self.held = Held(recipe.reducer.reduce)
+        self.most = task.notes.get("most", 0)
+        self.cursor = task.cursor
+        self.groups = 0
+        self.counters = {}
+        self.buffer = []  # what was given and is not in `held` yet
+        self.bad = None
+        self.why = None
+
+    def run(self):
+        try:
+            try:
+                with counters.collecting() as counted:
+                    self._along(counted)
+            except StoreError:
+                if not self.groups:
+                    raise
+                self.why = "the store is away"
+            self._flush()
+        except NotPairs as error:
+            return self._refused(error)
+        return self._outcome()
+
+    def _refused(self, error):
+        reduce, key = self.recipe.reducer.reduce, self.cursor[0]
+        return blame.refused(self.task, self._outcome(), error, reduce, key, "group")
+
+    def _along(self, counted):
+        reduce, buffer = self.recipe.reducer.reduce, self.buffer
+        groups = self.runs.merged(self.task.job, self.index, self.cursor)
+        size = 0  # of the buffer, without what the present group gives
+        for key, values in self.budget.over(groups):
+            try:
+                pairs = reduce(key, iter(values))
+                if pairs.__class__ in blame.REFUSED:
+                    raise blame.not_pairs(reduce, pairs)
+                buffer.extend(pairs)
+                if error := met(values):
+                    raise error
+            except Exception as error:
+                del buffer[size:]
+                error = met(values) or error
+                if isinstance(error, Damaged):
+                    raise error
+                if blame.surroundings(error):
+                    raise blame.away(error) from error
+                self._blame(key, error)
+                return
+            self.cursor = (key, None)
+            self.groups += 1
+            if counted:
+                self.counters = counters.add(self.counters, counted)
+                counted.clear()
+            size = len(buffer)
+            if size >= self.held.scale.chunk:
+                self._flush()
+                size = 0
+                if self.held.full:
+                    self.why = "size"
+                    return
+            if self.groups == self.most:
+                self.why = "records"
+                return
+        self.why = self.budget.why
+
+    def _flush(self):
+        self.held.add(self.buffer)
+        self.buffer.clear()
+
+    def _blame(self, key, error):
+        self.bad, self.why = blame.bad(key, error, "group"), "a bad group"
+
+    def _outcome(self):
+        group, task = self.bad, self.task
+        return Outcome(
+            cursor=self.cursor,
+            done=not self.why,
+            records=self.groups,
+            counters=self.counters,
+            progress=_passed(self.index, self.cursor),
+            level=task.level,
+            notes=blame.regrown(task.notes),
+            pairs=self.held.pairs,
+            bad=group,
+            alone=group is not None and not self.groups,
+            past={"cursor": (group.key, None)} if group else {},
+            why=self.why or "end",
+        )
 
 
 def _passed(index, cursor):

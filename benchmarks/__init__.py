@@ -1,0 +1,1 @@
+"""Speed, measured in one run beside the loop a person would write: `python -m benchmarks`."""
