@@ -55,13 +55,16 @@ def add(values):
     Infinities and NaN are added as IEEE 754 does: inf and -inf are NaN, and NaN stays. Raises
     TypeError for what is no number, and for float and Decimal together, as Python's + does.
     """
+    values = iter(values)
     total = 0
-    for chunk in chunks(values):
+    while chunk := list(islice(values, CHUNK)):
         try:
             quick = sum(chunk, total)
         except (TypeError, ArithmeticError):  # an Exact, another type, or too large to add so
             quick = None
         total = quick if type(quick) is int else _add([total, *chunk])
+        if len(chunk) < CHUNK:
+            break  # most groups are small, and there are many
     return total
 
 
