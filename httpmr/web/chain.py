@@ -5,8 +5,6 @@ So the same URLs serve `wget -r` (20 redirects, no URL twice, links and meta ref
 (19 redirects) and curl. `chain` is the same without pages, `step` the same as JSON.
 """
 
-import random
-
 from webob import exc
 
 from httpmr.errors import RecipeError
@@ -77,9 +75,8 @@ def step(visit):
     if done.did == "busy":
         visit.master.sleep(BUSY_SECONDS)
     status = visit.job.status(keys=False)
-    answer = {"state": done.job.state, "phase": done.job.phase}
-    answer |= {"progress": status["progress"], "did": done.did}
-    return pages.data(answer, {"running": 202, "done": 200}.get(done.job.state, 409))
+    answer = {name: status[name] for name in ("state", "phase", "progress")} | {"did": done.did}
+    return pages.data(answer, {"running": 202, "done": 200}.get(answer["state"], 409))
 
 
 def _unmeant(visit, entry=None):
@@ -106,7 +103,7 @@ def _enter(visit, way):
 def _begin(visit, hop):
     """Where a new lane begins. With no slice open, any address will do: who asks turns the page."""
     at = visit.work.here(visit.job.id) or Address(visit.record.phase, (0,), 0)
-    return Place(random.randrange(10**9), at, hop=hop)
+    return Place(visit.work.rng.randrange(10**9), at, hop=hop)
 
 
 def _slice(visit, place, way):
