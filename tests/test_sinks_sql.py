@@ -1,6 +1,7 @@
 """The SQLTable sink, on each database: in the store's own and in another."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -426,6 +427,14 @@ def test_a_recipe_that_cannot_work_is_refused_at_once(wrong):
     with pytest.raises(RecipeError) as error:
         SQLTable(**{**right, **wrong})
     assert "\n" not in str(error.value)
+
+
+def test_a_database_without_upserts_is_told_at_once():
+    driver = SimpleNamespace(__version__="2.3", paramstyle="format", Binary=bytes)
+    engine = sqlalchemy.create_engine("mssql+pymssql://host/words", module=driver)
+    with pytest.raises(RecipeError, match='no upsert in mssql: use mode="update"'):
+        SQLTable(engine, "words", key="word", value="n")
+    SQLTable(engine, "words", key="word", value="n", mode="update")
 
 
 def test_its_name_shows_no_password():

@@ -212,6 +212,14 @@ def test_a_key_that_is_not_unique_is_told(database_url):
         assert SQLTable(database_url, "docs", key=key).last() is None
 
 
+def test_a_column_that_is_unique_by_its_own_declaration_is_a_key(database_url):
+    with sql.writing(sql.engine(database_url)) as connection:
+        connection.exec_driver_sql("CREATE TABLE docs (word VARCHAR(9) UNIQUE, n INTEGER)")
+        connection.exec_driver_sql("INSERT INTO docs VALUES ('b', 2), ('a', 1)")
+    source = SQLTable(database_url, "docs", key="word", columns=["n"])
+    assert list(source.read(None, source.last())) == [("a", {"n": 1}), ("b", {"n": 2})]
+
+
 def test_a_key_that_is_unique_in_part_of_the_table_is_told(database_url):
     columns = sa.Column("id", sa.Integer), sa.Column("x", sa.Integer)
     table = create(database_url, *columns)

@@ -347,8 +347,11 @@ def test_a_child_has_a_copy_of_sqlite_in_memory():
 def test_a_table_is_as_the_database_describes_it(numbers):
     table = sql.table(numbers, "numbers", InputError)
     assert table.c.keys() == ["n"]
-    assert sql.table(numbers, "numbers", InputError) is table
-    assert sql.table(numbers, table, InputError) is table
+    less = sqlalchemy.Table("numbers", sqlalchemy.MetaData())
+    assert sql.table(numbers, less, InputError).c.keys() == ["n"]
+    with sql.writing(numbers) as connection:
+        connection.exec_driver_sql("ALTER TABLE numbers ADD COLUMN m INTEGER")
+    assert sql.table(numbers, "numbers", InputError).c.keys() == ["n", "m"]
 
 
 def test_a_table_may_be_named_with_its_schema(numbers):
@@ -371,3 +374,46 @@ def test_no_such_table_names_the_near_ones(numbers):
     with sql.writing(numbers) as connection:
         connection.exec_driver_sql("CREATE TABLE nubers (m INTEGER)")
     assert sql.table(numbers, "nubers", OutputError).c.keys() == ["m"]
+
+
+def test_a_table_may_refer_to_one_that_is_missing(sqlite_url):
+    engine = sql.engine(sqlite_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER REFERENCES gone (n))")
+    assert sql.table(engine, "t", InputError).c.keys() == ["n"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "unique"),
+    [
+        ("n INTEGER, m INTEGER", set()),
+        ("n INTEGER PRIMARY KEY, m INTEGER", {"n"}),
+        ("n INTEGER UNIQUE, m INTEGER NOT NULL UNIQUE", {"n", "m"}),
+        ("n VARCHAR(9) PRIMARY KEY, m VARCHAR(9) UNIQUE", {"n", "m"}),
+        ("n INTEGER, m INTEGER, PRIMARY KEY (m, n)", {"mn"}),
+        ("n INTEGER, m INTEGER UNIQUE, UNIQUE (n, m)", {"m", "mn"}),
+    ],
+)
+def test_unique_columns_are_known_however_they_were_declared(database_url, columns, unique):
+    engine = sql.engine(database_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql(f"CREATE TABLE t ({columns})")
+    found = sql.unique(engine, sql.table(engine, "t", InputError))
+    assert found == {frozenset(names) for names in unique}
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+def test_an_index_counts_if_it_holds_all_rows_and_whole_values(database_url):
+    engine = sql.engine(database_url)
+    partly = {
+        "sqlite": ["(m) WHERE n > 3", "(lower(n))"],
+        "postgresql": ["(m) WHERE n > '3'", "(lower(n))"],
+        "mysql": ["(m (3))"],
+    }[engine.dialect.name]
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n VARCHAR(9), m VARCHAR(9))")
+        connection.exec_driver_sql("CREATE INDEX plain ON t (n)")
+        connection.exec_driver_sql("CREATE UNIQUE INDEX whole ON t (n, m)")
+        for number, index in enumerate(partly):
+            connection.exec_driver_sql(f"CREATE UNIQUE INDEX part{number} ON t {index}")
+    assert sql.unique(engine, sql.table(engine, "t", InputError)) == {frozenset("nm")}

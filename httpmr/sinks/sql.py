@@ -1,11 +1,10 @@
 """Output as rows of a table in a SQL database, the store's own or any other."""
 
-import difflib
 from typing import NamedTuple
 
 import sqlalchemy
 from sqlalchemy import bindparam, exc
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
 from httpmr import sql
@@ -41,7 +40,9 @@ class SQLTable(Sink):
             raise RecipeError(f"SQLTable takes a table's name, or a Table, not {table!r:.80}")
         if mode not in MODES:
             raise RecipeError(f"SQLTable: mode is {' or '.join(map(repr, MODES))}, not {mode!r}")
-        sql.engine(database)  # raises RecipeError; it does not connect
+        dialect = sql.engine(database).dialect.name  # raises RecipeError; it does not connect
+        if mode == "upsert" and dialect not in sql.UPSERTS:
+            raise RecipeError(f'SQLTable: no upsert in {dialect}: use mode="update", or "insert"')
         self.database = database
         self.table = table
         self.key, self.value = key, value
@@ -61,16 +62,11 @@ class SQLTable(Sink):
                 f"{self!r} would insert rows twice where a slice is done again: use mode="
                 '"upsert", or a store= in the same database'
             )
-        table, unique = self._described()
-        ours = getattr(self.table, "columns", table.columns)  # a Table that was given may lack some
-        known = [column.name for column in table.columns if column.name in ours]
-        for name in self._columns:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=3) or known
-                message = f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
-                raise OutputError(message)
+        engine = sql.engine(self.database)
+        table = sql.table(engine, self.table, OutputError, self._creation)
+        sql.check_columns(table, self.table, self._columns, OutputError)
         if self.mode == "upsert":
-            self._check_unique(table, unique)
+            self._check_unique(table, sql.unique(engine, table))
         if self.mode != "update":
             self._check_filled(table)
 
@@ -136,7 +132,8 @@ class SQLTable(Sink):
     def _prepared(self):
         if self._statements is None:
             engine = sql.engine(self.database)
-            table = sql.table(engine, self.table, OutputError)
+            given = isinstance(self.table, sqlalchemy.Table)
+            table = self.table if given else sql.table(engine, self.table, OutputError)
             self._statements = self._made(table, engine.dialect.name)
         return self._statements
 
@@ -153,45 +150,15 @@ class SQLTable(Sink):
         empty = table.insert().from_select(list(columns), none, include_defaults=False)
         if self.mode == "insert":
             return _Statements(table.insert().values(columns), [empty])
-        return _Statements(self._upsert(table, dialect, columns), [empty, probe])
-
-    def _upsert(self, table, dialect, columns):
-        if dialect in ("mysql", "mariadb"):
-            insert = mysql.insert(table).values(columns)
-            new = {name: insert.inserted[name] for name in self._value}
-            return insert.on_duplicate_key_update(new)
-        if dialect not in ("sqlite", "postgresql"):
-            raise OutputError(f'no upsert in {dialect}: use mode="update", or "insert"')
-        insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(columns)
-        new = {name: insert.excluded[name] for name in self._value}
-        return insert.on_conflict_do_update(index_elements=list(self._key), set_=new)
+        upsert = sql.upsert(table, self._key, self._value, dialect).values(columns)
+        return _Statements(upsert, [empty, probe])
 
     # The table
 
-    def _described(self):
-        """Return the table as the database has it now, and its unique sets of columns."""
-        engine = sql.engine(self.database)
-        schema, _, name = getattr(self.table, "fullname", self.table).rpartition(".")
-        schema = schema or None
-        try:
-            with sql.translated():
-                table = sqlalchemy.Table(
-                    name, sqlalchemy.MetaData(), schema=schema, autoload_with=engine
-                )
-                return table, _unique(sqlalchemy.inspect(engine), name, schema)
-        except exc.NoSuchTableError as error:
-            near = difflib.get_close_matches(
-                name, sqlalchemy.inspect(engine).get_table_names(schema)
-            )
-            hint = f"did you mean {' or '.join(near)}? Or " if near else ""
-            raise OutputError(
-                f"no table {name!r} in {sql.identity(self.database)}: {hint}make one, with types "
-                f"that suit, as by {self._create(engine, name, schema)}",
-                table=name,
-            ) from error
-
-    def _create(self, engine, name, schema):
-        maria = getattr(engine.dialect, "is_mariadb", False)
+    def _creation(self, schema, name):
+        """Return, for an error, the statement that makes a table which suits."""
+        dialect = sql.engine(self.database).dialect
+        maria = getattr(dialect, "is_mariadb", False)
         binary = "utf8mb4_nopad_bin" if maria else "utf8mb4_bin"  # else "a" and "A" are one key
         key = sqlalchemy.String(255).with_variant(
             mysql.VARCHAR(255, charset="utf8mb4", collation=binary), "mysql", "mariadb"
@@ -200,15 +167,15 @@ class SQLTable(Sink):
         keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self._key]
         values = [sqlalchemy.Column(name, value) for name in self._value]
         table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
-        return " ".join(str(CreateTable(table).compile(dialect=engine.dialect)).split())
+        statement = " ".join(str(CreateTable(table).compile(dialect=dialect)).split())
+        return f"make one, with types that suit, as by {statement}"
 
     def _check_unique(self, table, unique):
         key = set(self._key)
         if key not in unique:
-            shown = "; ".join(sorted(", ".join(sorted(found)) for found in unique)) or "no columns"
             raise OutputError(
                 f"table {table} has no unique key of just {', '.join(self._key)}, which an upsert "
-                f"needs (unique are: {shown}): declare one"
+                f"needs (unique are: {sql.listed(unique)}): declare one"
             )
         if sql.engine(self.database).dialect.name in ("mysql", "mariadb"):
             for found in unique:
@@ -269,16 +236,3 @@ def _said(error):
 
 def _parameter(n):
     return f"httpmr_{n}"  # SQLAlchemy reserves the columns' own names
-
-
-def _unique(inspector, name, schema):
-    """Return the sets of columns whose values, taken together, come once in a table."""
-    # A reflected table lacks some: SQLAlchemy overlooks `word VARCHAR(9) UNIQUE` in SQLite.
-    sqlite = {"include_auto_indexes": True} if inspector.dialect.name == "sqlite" else {}
-    found = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
-    for index in inspector.get_indexes(name, schema, **sqlite):
-        options = index.get("dialect_options", {})
-        partly = any(option.endswith(("_where", "_length")) for option in options)
-        if index["unique"] and not partly and None not in index["column_names"]:
-            found.append(index["column_names"])
-    return {frozenset(columns) for columns in found if columns}

@@ -1,6 +1,5 @@
 """The rows of a database table, in the order of a unique key."""
 
-import difflib
 import operator
 from typing import NamedTuple
 
@@ -22,9 +21,6 @@ FIRST_PAGE, PAGE = 64, 1024
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
-
-ROW_VALUES = ("postgresql", "sqlite")
-"""Databases that find `(a, b) > (x, y)` in an index."""
 
 
 class SQLTable(Source):
@@ -115,13 +111,12 @@ class SQLTable(Source):
         return bool(self._fetch(_wanted(query, self.where).limit(1)))
 
     def _between(self, columns, after, until, below):
-        key = self._shape().key
+        key, dialect = self._shape().key, sql.engine(self.database).dialect.name
         query = sqlalchemy.select(*columns).order_by(*key)
-        row_values = sql.engine(self.database).dialect.name in ROW_VALUES
         if after is not None:
-            query = query.where(_bound(key, self._parts(after), operator.gt, row_values))
+            query = query.where(sql.bound(key, self._parts(after), operator.gt, dialect))
         if until is not None:
-            query = query.where(_bound(key, self._parts(until), below, row_values))
+            query = query.where(sql.bound(key, self._parts(until), below, dialect))
         return query
 
     def _fetch(self, query):
@@ -153,11 +148,32 @@ class SQLTable(Source):
     def _shape(self):
         if self._looked_up is None:
             engine = sql.engine(self.database)
-            # A Table that was given may say more than the database knows, or less.
-            given = sql.table(engine, self.table, InputError)
-            known = sql.table(engine, getattr(self.table, "fullname", self.table), InputError)
-            self._looked_up = _shape(given, known, self.key, self.columns)
+            known = sql.table(engine, self.table, InputError)
+            wanted = (*self.key, *(self.columns or ()))
+            sql.check_columns(known, self.table, wanted, InputError)
+            self._check_unique(known, sql.unique(engine, known))
+            self._looked_up = self._described(known)
         return self._looked_up
+
+    def _check_unique(self, table, unique):
+        if not any(columns <= set(self.key) for columns in unique):
+            message = f"key {', '.join(self.key)} of table {table} is not declared unique"
+            remedy = f"unique are {sql.listed(unique)}; name these, or add a constraint"
+            raise InputError(f"{message}: {remedy}", table=str(table))
+
+    def _described(self, known):
+        # A Table that was given may say more of its columns than the database knows.
+        given = self.table if isinstance(self.table, sqlalchemy.Table) else known
+        columns = {column.name: column for column in given.columns}
+        names = list(self.columns or columns)
+        selected = names + [name for name in self.key if name not in names]
+        return _Shape(
+            key=[columns[name] for name in self.key],
+            nullable=[columns[name] for name in self.key if known.columns[name].nullable],
+            columns=[columns[name] for name in selected],
+            names=names,
+            key_of=operator.itemgetter(*(selected.index(name) for name in self.key)),
+        )
 
     def __repr__(self):
         url = sql.engine(self.database).url.render_as_string(hide_password=True)
@@ -179,41 +195,6 @@ class _Shape(NamedTuple):
     key_of: operator.itemgetter
 
 
-def _shape(table, known, key, wanted):
-    columns = {column.name: column for column in table.columns}
-    for name in (*key, *(wanted or ())):
-        if name not in columns:
-            near = difflib.get_close_matches(name, columns, n=3) or columns
-            message = f"table {table} has no column {name!r}: did you mean {' or '.join(near)}?"
-            raise InputError(message, table=str(table))
-    unique = _unique(known)
-    if not any(names <= set(key) for names in unique):
-        shown = "; ".join(sorted(", ".join(sorted(names)) for names in unique)) or "no columns"
-        message = f"key {', '.join(key)} of table {table} is not declared unique"
-        raise InputError(f"{message}: unique are {shown}; name these, or add a constraint")
-    names = list(wanted or columns)
-    selected = names + [name for name in key if name not in names]
-    return _Shape(
-        key=[columns[name] for name in key],
-        nullable=[columns[name] for name in key if known.columns[name].nullable],
-        columns=[columns[name] for name in selected],
-        names=names,
-        key_of=operator.itemgetter(*(selected.index(name) for name in key)),
-    )
-
-
-def _unique(table):
-    """Return the sets of columns whose values, taken together, come once in a table."""
-    found = [table.primary_key.columns]
-    found += [c.columns for c in table.constraints if isinstance(c, sqlalchemy.UniqueConstraint)]
-    for index in table.indexes:
-        partial = any(index.dialect_options[name].get("where") is not None for name in ROW_VALUES)
-        plain = all(isinstance(part, sqlalchemy.Column) for part in index.expressions)
-        if index.unique and plain and not partial:
-            found.append(index.columns)
-    return [set(columns.keys()) for columns in found if len(columns)]
-
-
 def _wanted(query, where):
     if isinstance(where, str):
         # Not `text`, which would take a colon in it for a parameter.
@@ -224,20 +205,6 @@ def _wanted(query, where):
 def _filled(shape, query):
     """Leave out rows without a key; where they are wanted, `last` has refused them."""
     return query.where(*(column.is_not(None) for column in shape.nullable))
-
-
-def _bound(columns, parts, compare, row_values):
-    """Return `columns` compared with the parts of a key: gt, le or lt, from left to right."""
-    values = [sqlalchemy.literal(part, c.type) for c, part in zip(columns, parts, strict=True)]
-    if row_values and len(columns) > 1:
-        return compare(sqlalchemy.tuple_(*columns), sqlalchemy.tuple_(*values))
-    greater = compare is operator.gt
-    strict, weak = (operator.gt, operator.ge) if greater else (operator.lt, operator.le)
-    bound = compare(columns[-1], values[-1])
-    for column, value in zip(columns[-2::-1], values[-2::-1], strict=True):
-        # The first half looks redundant; it is what the index is searched by.
-        bound = weak(column, value) & (strict(column, value) | bound)
-    return bound
 
 
 def _names(what, names):

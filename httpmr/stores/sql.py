@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql
 
 from httpmr import sql
 from httpmr.errors import Conflict, RecipeError, Unavailable
@@ -82,7 +82,7 @@ class SQLStore(OrderedStore):
         self._lock = self._select.order_by(key).with_for_update()
         self._delete = delete(self._table).where(among)
         self._insert = insert(self._table)
-        self._upsert = _upsert(self._table, self._kind)
+        self._upsert = sql.upsert(self._table, ["key"], ["value"], self._kind)
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
@@ -242,14 +242,4 @@ def _table(name: str) -> Table:
         Column("value", value, nullable=False),
         mysql_engine="InnoDB",
         mariadb_engine="InnoDB",
-    )
-
-
-def _upsert(table: Table, kind: str):
-    if kind == "mysql":
-        statement = mysql.insert(table)
-        return statement.on_duplicate_key_update(value=statement.inserted.value)
-    statement = {"sqlite": sqlite, "postgresql": postgresql}[kind].insert(table)
-    return statement.on_conflict_do_update(
-        index_elements=["key"], set_={"value": statement.excluded.value}
     )

@@ -1,0 +1,44 @@
+"""What the SQL plug-ins share. Only this folder and the files `*/sql.py` name SQLAlchemy.
+
+    engine(url)                    one SQLAlchemy engine per URL and process
+    identity(url)                  which database it is, without the password
+    close(engine)                  lets its idle connections go; the next use connects anew
+    forked()                       forgets, in a child process, its parent's connections
+
+    reading(engine)                a connection to read with, for the length of a `with` block
+    writing(engine)                the same as one transaction, committed when the block ends
+    translated()                   the database's errors as httpmr's own
+
+    table(engine, name, Error)     a table as the database describes it now
+    unique(engine, table)          the sets of its columns that are unique
+    listed(sets)                   the same as an error shows them
+    check_columns(table, ...)      raises Error for a name that is none of its columns
+
+    bound(columns, key, ...)       the condition that rows are before or behind a key
+    upsert(table, key, ...)        an INSERT that changes the row of the same key
+    UPSERTS                        the dialects that have one
+
+Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
+"""
+
+from httpmr.sql.engines import close, engine, forked, identity
+from httpmr.sql.statements import UPSERTS, bound, upsert
+from httpmr.sql.tables import check_columns, listed, table, unique
+from httpmr.sql.transactions import reading, translated, writing
+
+__all__ = [
+    "UPSERTS",
+    "bound",
+    "check_columns",
+    "close",
+    "engine",
+    "forked",
+    "identity",
+    "listed",
+    "reading",
+    "table",
+    "translated",
+    "unique",
+    "upsert",
+    "writing",
+]

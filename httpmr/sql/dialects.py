@@ -1,0 +1,75 @@
+"""How an engine is made for each kind of database: how long it waits, how transactions begin."""
+
+import sqlalchemy
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.pool import SingletonThreadPool
+
+from httpmr.errors import RecipeError
+from httpmr.sql.urls import DRIVERS, in_memory
+
+WAIT = 5
+"""Seconds to wait for another's lock, and to connect; a slice has no more to spare."""
+
+IDLE = 60
+"""Seconds until a transaction of a process that is stopped or gone is ended for it."""
+
+MYSQL = (
+    # An empty sql_mode cuts what is too long, silently.
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), "
+    f"innodb_lock_wait_timeout = {WAIT} /*M!100300 , idle_transaction_timeout = {IDLE} */"
+)
+
+
+def made(url: URL, reader: bool = False) -> Engine:
+    """Return a new engine; one for reading alone, if it is a server's, commits by itself."""
+    kind = url.get_backend_name()
+    options = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
+    if in_memory(url):
+        options["poolclass"] = SingletonThreadPool  # what SQLAlchemy takes, but warns of
+    wait = "timeout" if kind == "sqlite" else "connect_timeout"
+    if wait not in url.query:
+        options["connect_args"][wait] = WAIT
+    if kind != "sqlite":
+        options["isolation_level"] = "AUTOCOMMIT" if reader else "READ COMMITTED"
+        options["skip_autocommit_rollback"] = reader
+    if kind in ("mysql", "mariadb"):
+        options["connect_args"]["init_command"] = MYSQL
+    engine = _created(url, options)
+    if kind == "sqlite":
+        event.listen(engine, "connect", _set_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    elif kind == "postgresql":
+        event.listen(engine, "connect", _set_postgresql)
+    return engine
+
+
+def _created(url: URL, options: dict) -> Engine:
+    try:
+        return sqlalchemy.create_engine(url, **options)
+    except exc.NoSuchModuleError as error:
+        message = f"SQLAlchemy knows no database {url.drivername!r}: check the URL's beginning"
+        raise RecipeError(message) from error
+    except ImportError as error:
+        driver, extra = DRIVERS.get(url.get_backend_name(), (None, None))
+        ours = url.drivername == driver
+        remedy = f'pip install "httpmr[{extra}]"' if ours else f"install it, or say {driver}"
+        raise RecipeError(f"{url.drivername} needs {error.name}: {remedy}") from error
+
+
+def _set_sqlite(connection, _record):
+    connection.isolation_level = None  # the module's own BEGINs come too late
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection):
+    if begin := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
+        connection.exec_driver_sql(begin)
+
+
+def _set_postgresql(connection, _record):
+    before, connection.autocommit = connection.autocommit, True
+    connection.execute(
+        f"SET lock_timeout = '{WAIT}s'; SET idle_in_transaction_session_timeout = '{IDLE}s'"
+    )
+    connection.autocommit = before

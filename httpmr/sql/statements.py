@@ -1,0 +1,52 @@
+"""What each dialect wants said in its own way: a bound on a key's columns, and an upsert."""
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+
+import sqlalchemy
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+ROW_VALUES = ("postgresql", "sqlite")
+"""Dialects that find `(a, b) > (x, y)` in an index."""
+
+UPSERTS = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+    "mysql": mysql.insert,
+    "mariadb": mysql.insert,
+}
+"""The dialects that have an upsert: an INSERT that changes the row of the same key."""
+
+
+def bound(
+    columns: Sequence[sqlalchemy.Column], key: Sequence, compare: Callable, dialect: str
+) -> sqlalchemy.ColumnElement[bool]:
+    """Return `columns` compared with the parts of a key: gt, le or lt, from left to right.
+
+    It is worded such that the database finds the rows in the index of a key of several columns.
+    """
+    values = [sqlalchemy.literal(part, c.type) for c, part in zip(columns, key, strict=True)]
+    if dialect in ROW_VALUES and len(columns) > 1:
+        return compare(sqlalchemy.tuple_(*columns), sqlalchemy.tuple_(*values))
+    greater = compare is operator.gt
+    strict, weak = (operator.gt, operator.ge) if greater else (operator.lt, operator.le)
+    condition = compare(columns[-1], values[-1])
+    for column, value in zip(columns[-2::-1], values[-2::-1], strict=True):
+        # The first half looks redundant; it is what the index is searched by.
+        condition = weak(column, value) & (strict(column, value) | condition)
+    return condition
+
+
+def upsert(
+    table: sqlalchemy.Table, key: Iterable[str], value: Iterable[str], dialect: str
+) -> sqlalchemy.Insert:
+    """Return the INSERT; it changes the columns `value` of the row that has the same `key`.
+
+    The database must have just these columns as a unique key. MySQL is not told which key is
+    meant: there it changes the row that is the same by any unique key of the table.
+    """
+    insert = UPSERTS[dialect](table)
+    if dialect in ("mysql", "mariadb"):
+        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in value})
+    new = {name: insert.excluded[name] for name in value}
+    return insert.on_conflict_do_update(index_elements=list(key), set_=new)

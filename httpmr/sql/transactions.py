@@ -1,0 +1,70 @@
+"""Reading and writing for the length of a `with` block, and what the database's errors mean."""
+
+from contextlib import contextmanager
+
+import sqlalchemy
+from sqlalchemy import exc
+from sqlalchemy.engine import Engine
+
+from httpmr.errors import Unavailable
+from httpmr.sql.engines import reader
+from httpmr.trouble import meaning
+
+
+@contextmanager
+def reading(engine: Engine):
+    """Yield a connection for reads. Each statement sees what is committed when it begins.
+
+    On SQLite the whole block is one snapshot. Do not keep it while user code runs.
+    """
+    with translated(), reader(engine).connect() as connection:
+        _begin(connection, "BEGIN")
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine):
+    """Yield a connection in a transaction that is committed at the end, rolled back on any error.
+
+    Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
+    """
+    with translated(), engine.connect() as connection:
+        connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        transaction = _begin(connection, "BEGIN IMMEDIATE")
+        yield connection
+        try:
+            transaction.commit()
+        except exc.DBAPIError as error:
+            raise _meaning(error, in_commit=True) from error
+
+
+@contextmanager
+def translated():
+    """Raise the errors of the database that are nobody's fault as Unavailable or StoreFull.
+
+    Others, such as those of constraints and data types, come through as they are. Unavailable
+    has `retry`, True where the same transaction may well succeed at once.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _meaning(error) from error
+    except exc.TimeoutError as error:
+        message = "all connections of this process to the database are in use: try again"
+        raise Unavailable(message, retry=False) from error
+
+
+def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:
+    transaction = connection.begin()
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite and not connection.connection.dbapi_connection.in_transaction:
+        # An engine that is not ours begins at its first write. That is no snapshot, and who
+        # comes to write only then is refused at once where another was quicker.
+        connection.exec_driver_sql(how)
+    return transaction
+
+
+def _meaning(error: exc.DBAPIError, in_commit: bool = False) -> Exception:
+    refused = isinstance(error, (exc.IntegrityError, exc.DataError))
+    lost = error.connection_invalidated
+    return meaning(error.orig, lost=lost, in_commit=in_commit and not refused) or error
