@@ -1,5 +1,6 @@
 """The map phase: what a slice holds, how much of it, and what its source may do."""
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -240,6 +241,29 @@ def test_a_slice_begins_its_budget():
     clock.pass_(100)
     outcome = run_slice(recipe(), map_task(), MemoryStore(), budget)
     assert outcome.records == 10
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_garbage_collector_rests_meanwhile_and_is_left_as_it_was(on):
+    def nested(key, value):
+        """User code may itself run slices, as other threads may."""
+        if value:
+            mapped(nested, [0])
+        seen.append(gc.isenabled())
+        return []
+
+    seen = []
+    was = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        mapped(nested, [1, 1])
+        assert gc.isenabled() == on
+        with pytest.raises(KeyboardInterrupt):
+            mapped(lambda key, value: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert seen == [False] * 4
 
 
 def test_the_same_slice_done_again_comes_to_the_same():

@@ -115,6 +115,15 @@ class TestDelete:
             list(job.output())
         assert jobs.all() == []
 
+    def test_what_is_known_of_its_bad_records_goes_too(self):
+        jobs = made(lambda key, value: 1 // 0, max_bad_records=10)
+        job = carried(jobs, jobs.start())
+        assert len(job.bad_records) == 10
+        jobs.delete(job.id)
+        while garbage(jobs.store):
+            control.sweep(jobs.store)
+        assert stored_of(jobs.store, job) == []
+
     def test_later_requests_sweep_a_page_each(self):
         jobs = made(lambda key, value: [(key * 1000 + n, n) for n in range(3)], records=400)
         job = carried(jobs, jobs.start(), records=1)

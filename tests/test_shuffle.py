@@ -107,6 +107,8 @@ class TestMerge:
         same = [g for g in model(runs) if g[0] == key]
         assert merged(runs, after=(key, None)) == later
         assert merged(runs, after=(key, 0)) == same + later
+        if not same:
+            assert merged(runs, after=(key, 3)) == later
 
     def test_equal_keys_of_different_types_are_one(self):
         runs = [[(True, "a")], [(1, "b"), ("1", "x")], [(1.0, "c"), (Decimal(1), "d")]]
