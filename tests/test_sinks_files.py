@@ -17,7 +17,8 @@ from httpmr.errors import Damaged, OutputError, RecipeError, StoreFull, Unavaila
 from httpmr.interfaces import Slice
 from httpmr.sinks import CSVFile, JSONLines
 from httpmr.stores import MemoryStore
-from httpmr.testing.sinks import PARTS, Run, SinkSuite
+from httpmr.testing import SinkSuite
+from httpmr.testing.sink_jobs import PARTS, Run
 
 
 class TestJSONLines(SinkSuite):
