@@ -16,7 +16,7 @@ COUNTED = 2**17
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
 
-FIRST_PAGE, PAGE = 64, 1024
+FIRST_PAGE, PAGE = 64, 4096
 """Rows read at once: few at first, for a slice may end soon, then more."""
 
 PAGE_BYTES = 4 * 1024 * 1024
@@ -50,13 +50,16 @@ class SQLTable(Source):
 
     def read(self, after, until):
         shape = self._shape()
+        names, key_of, parts = shape.names, shape.key_of, len(self.key)
         limit = FIRST_PAGE
         while True:
             query = self._between(shape.columns, after, until, operator.le)
-            rows = self._fetch(_wanted(query, self.where).limit(limit))
+            rows = self._fetch(_wanted(query, self.where).limit(limit), shape.plain)
             for row in rows:
-                key = self._checked(shape.key_of(row), after)
-                yield key, dict(zip(shape.names, row, strict=False))  # the key may come after
+                key = key_of(row)
+                if key is None or key == after or (parts > 1 and None in key):
+                    self._checked(key, after)
+                yield key, dict(zip(names, row))  # noqa: B905  (the key may stand after them)
                 after = key
             if len(rows) < limit:
                 return
@@ -119,10 +122,12 @@ class SQLTable(Source):
             query = query.where(sql.bound(key, self._parts(until), below, dialect))
         return query
 
-    def _fetch(self, query):
+    def _fetch(self, query, plain=False):
+        """Return the rows of a query; `plain`: as the driver gives them, which is faster."""
         try:
             with sql.reading(sql.engine(self.database)) as connection:
-                return connection.execute(query).fetchall()
+                result = connection.execute(query)
+                return result.cursor.fetchall() if plain else result.fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise InputError(f"table {self.table} cannot be read ({why}): see {self!r}") from error
@@ -173,7 +178,16 @@ class SQLTable(Source):
             columns=[columns[name] for name in selected],
             names=names,
             key_of=operator.itemgetter(*(selected.index(name) for name in self.key)),
+            plain=not any(self._processed(columns[name].type) for name in selected),
         )
+
+    def _processed(self, kind):
+        """Whether SQLAlchemy makes other values of a type's than the driver gives."""
+        dialect = sql.engine(self.database).dialect
+        try:
+            return kind.dialect_impl(dialect).result_processor(dialect, None) is not None
+        except (exc.SQLAlchemyError, TypeError):  # it depends on what each result says
+            return True
 
     def __repr__(self):
         url = sql.engine(self.database).url.render_as_string(hide_password=True)
@@ -193,6 +207,7 @@ class _Shape(NamedTuple):
     columns: list
     names: list
     key_of: operator.itemgetter
+    plain: bool  # the driver's values are those that SQLAlchemy would give
 
 
 def _wanted(query, where):
