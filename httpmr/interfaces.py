@@ -74,10 +74,11 @@ class Source(ABC):
         return None
 
     def split(self, after: Any, until: Any, shards: int) -> Iterator[Any]:
-        """Yield ascending keys, after < key < until, in even steps, finer than `shards`, lazily.
+        """Yield about `shards` ascending keys, after < key < until, in even steps, lazily.
 
-        It is called again with `after` = the last key it gave, so one call need not finish.
-        The default gives none: one shard.
+        The engine asks for more than the job has shards, and reads from one key to the next. It
+        is called again with `after` = the last key it gave, so one call need not finish. The
+        default gives none: one shard.
         """
         return iter(())
 

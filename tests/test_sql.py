@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy
@@ -417,3 +418,16 @@ def test_an_index_counts_if_it_holds_all_rows_and_whole_values(database_url):
         for number, index in enumerate(partly):
             connection.exec_driver_sql(f"CREATE UNIQUE INDEX part{number} ON t {index}")
     assert sql.unique(engine, sql.table(engine, "t", InputError)) == {frozenset("nm")}
+
+
+def test_an_error_among_plain_rows_is_told_as_any_other(sqlite_url):
+    """A driver may meet it only when the rows are fetched, where SQLAlchemy does not look."""
+    engine = sql.engine(sqlite_url)
+    with pytest.raises(Unavailable, match="busy"), sql.reading(engine) as connection:
+        result = connection.exec_driver_sql("SELECT 1")
+        assert sql.plain_rows(result) == [(1,)]
+        busy = sqlite3.OperationalError("database is locked")
+        busy.sqlite_errorcode = 5
+        result = connection.exec_driver_sql("SELECT 1")
+        result.cursor = Mock(fetchall=Mock(side_effect=busy))
+        sql.plain_rows(result)

@@ -10,7 +10,7 @@ from httpmr.errors import JobError
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore
 
-EVIL = "<script>alert(1)</script>\"'&{{7*7}}"
+EVIL = "<script>alert(1)</script>\"'&{{7919*7907}}"
 
 
 def broken(key, line):
@@ -133,8 +133,8 @@ def test_nothing_is_unescaped_anywhere():
     paths = ("/", view, view + "output", key, view + "drive", view + "output?after=" + EVIL[:8])
     for path in paths:
         text = web.get(path).text
-        assert "<script>alert" not in text and "<i>" not in text and "{{7*7}}" in text + "{{7*7}}"
-        assert "49" not in text.replace(job.id, "")
+        assert "<script>alert" not in text and "<i>" not in text
+        assert str(7919 * 7907) not in text
     missing = web.get(view + "output?key=<script>alert(1)</script>", status=404)
     assert "<script>alert" not in missing.text
 

@@ -127,7 +127,7 @@ class SQLTable(Source):
         try:
             with sql.reading(sql.engine(self.database)) as connection:
                 result = connection.execute(query)
-                return result.cursor.fetchall() if plain else result.fetchall()
+                return sql.plain_rows(result) if plain else result.fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise InputError(f"table {self.table} cannot be read ({why}): see {self!r}") from error

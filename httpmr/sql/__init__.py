@@ -7,6 +7,7 @@
 
     reading(engine)                a connection to read with, for the length of a `with` block
     writing(engine)                the same as one transaction, committed when the block ends
+    plain_rows(result)             all rows, as the driver gives them
     translated()                   the database's errors as httpmr's own
 
     table(engine, name, Error)     a table as the database describes it now
@@ -24,7 +25,7 @@ Sources and sinks that use `reading` and `writing` need nothing else: both trans
 from httpmr.sql.engines import close, engine, forked, identity
 from httpmr.sql.statements import UPSERTS, bound, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
-from httpmr.sql.transactions import reading, translated, writing
+from httpmr.sql.transactions import plain_rows, reading, translated, writing
 
 __all__ = [
     "UPSERTS",
@@ -35,6 +36,7 @@ __all__ = [
     "forked",
     "identity",
     "listed",
+    "plain_rows",
     "reading",
     "table",
     "translated",

@@ -54,6 +54,15 @@ def translated():
         raise Unavailable(message, retry=False) from error
 
 
+def plain_rows(result: sqlalchemy.CursorResult) -> list[tuple]:
+    """Return all rows as the driver gives them, which is faster; its errors are told as others'."""
+    driver = result.connection.dialect.loaded_dbapi
+    try:
+        return result.cursor.fetchall()
+    except driver.Error as error:
+        raise exc.DBAPIError(None, None, error) from error
+
+
 def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:
     transaction = connection.begin()
     sqlite = connection.dialect.name == "sqlite"
