@@ -23,6 +23,8 @@ from httpmr.interfaces import Batch, OrderedStore
 from httpmr.state import ENDED, Job, Outcome, Task, after
 
 LONGEST_LEASE = 600.0
+SLOWEST, FASTER = 1 / 64, 1.02
+"""The lowest pace, and how it grows with each commit: slowly, for to go too far costs a lease."""
 PAGE = 300
 """How many entries one commit puts or deletes where there are many."""
 
@@ -96,14 +98,22 @@ class Ledger:
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
         minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
+        The pace is halved at each: what held the lease may have been killed for taking too long.
         """
         now = self.store.now()
         if task.lease > now:
             return None
-        takeovers = task.takeovers + (task.lease > 0)
+        taken_over = task.lease > 0
+        takeovers = task.takeovers + taken_over
         lease = now + min(seconds * 2.0 ** min(takeovers, 20), max(seconds, LONGEST_LEASE))
+        claimed = replace(
+            task,
+            epoch=task.epoch + 1,
+            lease=lease,
+            takeovers=takeovers,
+            pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
+        )
         batch = Batch()
-        claimed = replace(task, epoch=task.epoch + 1, lease=lease, takeovers=takeovers)
         claimed = _put(batch, _task_key(task), claimed, task.stored)
         try:
             self.store.commit(batch)
@@ -238,6 +248,7 @@ def _finish(batch, task, outcome, aside):
         slice=task.slice + 1,
         lease=0.0,
         takeovers=0,
+        pace=min(task.pace * FASTER, 1.0),
         records=task.records + outcome.records,
         counters=counters.add(task.counters, outcome.counters),
         done=outcome.done,

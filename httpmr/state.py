@@ -103,6 +103,7 @@ class Task(Record):
     epoch: int = 0  # counts the leases: the fence
     lease: float = 0.0  # until when, by the store's clock; 0 = free
     takeovers: int = 0  # leases that ran out since the last commit
+    pace: float = 1.0  # how much of `slice_seconds` a slice of the shard may take
     records: int = 0
     counters: dict = field(default_factory=dict)
     bad: int = 0

@@ -6,7 +6,7 @@ from faults import Clock
 from httpmr import codec
 from httpmr.errors import Conflict
 from httpmr.interfaces import Batch
-from httpmr.ledger import LONGEST_LEASE, PAGE, Ledger, receipt
+from httpmr.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger, receipt
 from httpmr.state import Bad, Job, Outcome, Task
 from httpmr.stores import MemoryStore
 
@@ -169,6 +169,28 @@ class TestClaim:
         task, _ = ledger.commit(job, claimed(ledger, job), Outcome())
         assert (task.lease, task.takeovers) == (0, 0)
         assert claimed(ledger, job).lease == clock.now + SECONDS
+
+    def test_a_takeover_halves_the_pace_and_commits_bring_it_back(self, ledger, clock):
+        job = made(ledger)
+        assert claimed(ledger, job).pace == 1.0
+        clock.now = only(ledger, job).lease
+        assert claimed(ledger, job).pace == 0.5
+        clock.now = only(ledger, job).lease
+        task = claimed(ledger, job)
+        assert task.pace == 0.25
+        paces = []
+        while task.pace < 1.0:
+            ledger.commit(job, task, Outcome())
+            task = claimed(ledger, job)
+            paces.append(task.pace)
+        assert paces == sorted(paces)
+        assert len(paces) > 50, "it grows back slowly"
+
+    def test_a_pace_has_a_lowest_value(self, ledger, clock):
+        job = made(ledger)
+        for _ in range(20):
+            clock.now = claimed(ledger, job).lease
+        assert only(ledger, job).pace == SLOWEST
 
 
 class TestRelease:

@@ -5,6 +5,7 @@ Everything above this floor (the web, the command line) goes through here.
 
 import logging
 import random
+import time
 from functools import cached_property
 from itertools import islice
 
@@ -28,11 +29,13 @@ _log = logging.getLogger("httpmr.jobs")
 class Jobs:
     """The jobs of `recipe` in `store`. Nothing is touched before it is needed.
 
-    `secret` overrides the one in the store; `rng` is any random.Random. Every method may raise
-    Unavailable, Uncertain and what else the store raises.
+    `secret` overrides the one in the store; `rng` is any random.Random; `clock` times slices, in
+    seconds. Every method may raise Unavailable, Uncertain and what else the store raises.
     """
 
-    def __init__(self, recipe: Recipe, store: OrderedStore, *, secret=None, rng=None):
+    def __init__(
+        self, recipe: Recipe, store: OrderedStore, *, secret=None, rng=None, clock=time.monotonic
+    ):
         self.recipe = recipe
         self.store = store
         self.rng = rng or random.SystemRandom()
@@ -40,7 +43,7 @@ class Jobs:
         self.links = Links(store, recipe.name)
         self._identity = Identity(store, self.rng)
         self._secret = secret
-        self._stepper = Stepper(recipe, self.ledger, self.rng, self._ended)
+        self._stepper = Stepper(recipe, self.ledger, self.rng, clock, self._ended)
 
     @property
     def instance(self) -> str:
@@ -123,7 +126,6 @@ class Jobs:
 
     def step(self, id: str, at: Address | None = None, budget: Budget | None = None) -> Step:
         """Do one slice of the job: of the shard `at` or of any free one; see Stepper.step."""
-        budget = budget or Budget(seconds=self.recipe.slice_seconds)
         step = self._stepper.step(self._record(id), at, budget)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)

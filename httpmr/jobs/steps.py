@@ -50,21 +50,29 @@ class Step(NamedTuple):
 
 
 class Stepper:
-    """Steps the jobs of one recipe. `rng` chooses among free shards, so that lanes spread."""
+    """Steps the jobs of one recipe.
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, rng, ended: Callable[[], None]):
+    `rng` chooses among free shards, so that lanes spread; `clock` times slices, in seconds.
+    """
+
+    def __init__(self, recipe: Recipe, ledger: Ledger, rng, clock, ended: Callable[[], None]):
         self.recipe = recipe
         self.ledger = ledger
         self.rng = rng
+        self.clock = clock
         self.ended = ended
         self.joins = None  # whether the sink joins; asked once
+        self.after = {}  # by phase: seconds from the last record to the end of the commit
 
-    def step(self, job: Job, at: Address | None, budget: Budget) -> Step:
+    def step(self, job: Job, at: Address | None, budget: Budget | None) -> Step:
         """Do at most one slice: of the shard `at`, if that is its present one, or of any.
+
+        Without a `budget` the slice tunes itself: see `_tuned`.
 
         Raises Unavailable, Uncertain or StoreFull where the store cannot be used; nothing that
         user code, the source or the sink do wrong is raised: it is in the job.
         """
+        began = self.clock()
         job = self._turned(job)
         if job.state != "running":
             return Step("stale", job, None)
@@ -82,7 +90,7 @@ class Stepper:
         if claimed is None:
             return Step("lost", job, self.here(job))
         try:
-            task, job = self._slice(job, claimed, budget)
+            task, job = self._slice(job, claimed, budget or self._tuned(claimed, began))
         except Conflict:
             job = self.ledger.job(job.recipe, job.id) or job
             return Step("lost", job, self.here(job))
@@ -123,8 +131,24 @@ class Stepper:
         if job.state in ENDED:
             self.ended()
 
+    def _tuned(self, task, began):
+        """Return the budget of a slice that shall be over, claim and commit and all, in time.
+
+        The time is `slice_seconds`, or less where a slice of the shard was killed. What is left
+        for packing and committing is what it took in this process before: at first, a tenth.
+        """
+        seconds = self.recipe.slice_seconds * task.pace
+        around = self.clock() - began + self.after.get(task.phase, seconds / 10)
+        return Budget(max(seconds - around, seconds / 4), clock=self.clock)
+
     def _slice(self, job: Job, task: Task, budget: Budget):
         """Run and commit the slice that was claimed."""
+        done = self._committed(job, task, budget)
+        after = budget.clock() - budget.last
+        self.after[task.phase] = max(after, 0.8 * self.after.get(task.phase, after))
+        return done
+
+    def _committed(self, job, task, budget):
         try:
             outcome = self._run(task, budget)
             try:
