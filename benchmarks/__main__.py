@@ -13,38 +13,36 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks import inputs, recipes
-from benchmarks.measure import python, run
+from benchmarks.measure import module, run, said
 
+WORKLOADS = {
+    "word count": "text",
+    "group by": "flights.db",
+    "index": "documents.jsonl",
+    "sort": "records.txt",
+}
+"""The name of each, and of its input."""
 
-def ours(workload, source, folder, processes):
-    """Run a workload's Master without HTTP; return its Figures."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return run(
-        python("-m", "benchmarks.recipes", workload, str(source), str(folder), str(processes))
-    )
+LOOP = "the hand-written loop"
 
 
 def measured(workload, folder, scale, rounds):
-    """Measure one workload, and print its lines of the table."""
-    source, said = inputs.make(folder, workload, scale)
-    print(f"\n{workload}: {said}")
+    """Measure one workload; return {contender: [(its Figures, the loop's) of each round]}."""
+    print(f"\n{workload}: {said(module('inputs', workload, folder, scale))}", flush=True)
+    source, job = folder / WORKLOADS[workload], folder / "job"
     figures = {}
     for number in range(rounds):
         expected = folder / f"loop{number}"
-        arguments = ("-m", "benchmarks.loops", workload, str(source), str(expected))
-        loop = run(python(*arguments))
-        figures.setdefault("the hand-written loop", []).append((loop, loop))
+        loop = run(module("loops", workload, source, expected))
+        figures.setdefault(LOOP, []).append((loop, loop))
         for processes in (1, 2):
-            where = folder / "job"
-            took = ours(workload, source, where, processes)
-            if not recipes.same(workload, where, expected):
-                raise SystemExit(f"{workload}: the result is not the loop's")
+            shutil.rmtree(job, ignore_errors=True)
+            job.mkdir()
+            took = run(module("recipes", workload, source, job, processes))
+            said(module("recipes", workload, source, job, "same", expected))
             name = f"httpmr, {processes} process{'es' * (processes > 1)}"
             figures.setdefault(name, []).append((took, loop))
-    for name, pairs in figures.items():
-        print(row(name, pairs))
+    return figures
 
 
 def row(name, pairs):
@@ -64,14 +62,16 @@ def row(name, pairs):
 def main():
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=inputs.MAKERS, action="append")
+    parser.add_argument("--only", choices=WORKLOADS, action="append")
     parser.add_argument("--scale", type=float, default=1.0, help="how large the input is")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}, ratios to the loop")
-    for workload in chosen.only or inputs.MAKERS:
+    for workload in chosen.only or WORKLOADS:
         with tempfile.TemporaryDirectory() as folder:
-            measured(workload, Path(folder), chosen.scale, chosen.rounds)
+            figures = measured(workload, Path(folder), chosen.scale, chosen.rounds)
+        for name, pairs in figures.items():
+            print(row(name, pairs))
 
 
 if __name__ == "__main__":

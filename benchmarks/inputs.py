@@ -1,7 +1,8 @@
 """The input of each workload, made once in a folder: real text and flights where they are.
 
-Each is repeated until the hand-written loop takes some seconds, so that imports do not count.
-Where `../shared/data` is not, the standard library's source text and made-up flights serve.
+`python -m benchmarks.inputs WORKLOAD FOLDER SCALE` makes one, and says what it is. Each is
+repeated until the hand-written loop takes some seconds, so that imports do not count. Where
+`../shared/data` is not, the standard library's source text and made-up flights serve.
 """
 
 import csv
@@ -10,6 +11,7 @@ import json
 import os
 import random
 import sqlite3
+import sys
 from pathlib import Path
 
 REAL = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -113,8 +115,11 @@ MAKERS = {
 }
 
 
-def make(folder: Path, workload: str, scale: float) -> tuple[Path, str]:
-    """Make a workload's input in `folder`; return (where it is, what it is)."""
+def main(workload, folder, scale):
+    """Make a workload's input in `folder`; print what it is."""
     maker, name, times = MAKERS[workload]
-    path = folder / name
-    return path, maker(path, max(1, round(times * scale)))
+    print(maker(Path(folder) / name, max(1, round(times * float(scale)))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -11,16 +11,29 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Figures(NamedTuple):
-    """Seconds, seconds, and MB of the largest single process."""
+    """Seconds, seconds, and MB of the largest single process.
+
+    A process begins with its parent's peak in its account: who calls `run` must be small.
+    """
 
     wall: float
     cpu: float
     memory: float
 
 
-def python(*arguments: str) -> list[str]:
-    """Return the command that runs this Python with `arguments`."""
-    return [sys.executable, *arguments]
+def module(name: str, *arguments) -> list[str]:
+    """Return the command that runs `benchmarks.name` with `arguments`."""
+    return [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]
+
+
+def said(command: list[str]) -> str:
+    """Run a command that is not measured; return what it prints."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return (
+        subprocess.run(command, env=environ, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        .stdout.decode()
+        .strip()
+    )
 
 
 def run(command: list[str], environ: dict | None = None) -> Figures:

@@ -1,7 +1,8 @@
 """The same four workloads as Masters, durable on SQLite, as a user would write them.
 
-`python -m benchmarks.recipes WORKLOAD INPUT FOLDER PROCESSES` runs one without HTTP; over HTTP,
-`benchmarks.recipes:application` is served with the first three in the environment.
+`python -m benchmarks.recipes WORKLOAD INPUT FOLDER PROCESSES` runs one without HTTP;
+`python -m benchmarks.recipes WORKLOAD INPUT FOLDER same EXPECTED` compares its result with the
+loop's. `benchmarks.recipes:application` is what is served over HTTP.
 """
 
 import json
@@ -137,10 +138,18 @@ def _table(path):
     return rows
 
 
+def main(workload, source, folder, what, expected=None):
+    """Run the job, or compare what it left."""
+    if what == "same":
+        if not same(workload, folder, Path(expected)):
+            sys.exit(f"{workload}: the result is not the loop's")
+        return
+    job = master(workload, source, folder).run(processes=int(what))
+    if job.state != "done":
+        sys.exit(f"the job is {job.state}: {job.status()['error']}")
+
+
 if __name__ == "__main__":
-    workload, source, folder, processes = sys.argv[1:]
-    ended = master(workload, source, folder).run(processes=int(processes))
-    if ended.state != "done":
-        sys.exit(f"the job is {ended.state}: {ended.status()['error']}")
+    main(*sys.argv[1:])
 elif "HTTPMR_BENCHMARK" in os.environ:
     application = master(*os.environ["HTTPMR_BENCHMARK"].split("|"))

@@ -137,9 +137,13 @@ def _shown(given):
     return f"the {type(given).__name__} {given!r:.60}"
 
 
-def checked(pairs: list, function) -> None:
-    """Raise NotPairs unless each of `pairs` is a tuple or list of two."""
-    if not set(map(type, pairs)) <= {tuple, list} or not set(map(len, pairs)) <= {2}:
+def checked(pairs: list, function, unpacked: bool = False) -> None:
+    """Raise NotPairs unless each of `pairs` is a tuple or list of two.
+
+    `unpacked`: their length is not looked at, for whoever unpacks them sees it.
+    """
+    typed = set(map(type, pairs)) <= {tuple, list}
+    if not typed or not (unpacked or set(map(len, pairs)) <= {2}):
         wrong = next(p for p in pairs if type(p) not in (tuple, list) or len(p) != 2)
         raise not_pairs(function, wrong)
 

@@ -90,8 +90,12 @@ class Groups:
 
     def add(self, pairs: list) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
-        checked(pairs, self.recipe.mapper.map)
-        gather(self.groups, pairs)
+        checked(pairs, self.recipe.mapper.map, unpacked=True)
+        try:
+            gather(self.groups, pairs)
+        except ValueError:
+            checked(pairs, self.recipe.mapper.map)
+            raise
         self.scale.add(pairs)
         if self.combine and self.scale.full:
             self.fold()
