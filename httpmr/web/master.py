@@ -92,6 +92,7 @@ class Master:
         self._store, self._secret = store, secret
         self._work = self._tokens = None
         self._opening = threading.Lock()
+        self.glimpses = {}  # of jobs that are being stepped: {id: (when, status)}
 
     # Jobs, without HTTP
 
