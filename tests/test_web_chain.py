@@ -229,6 +229,8 @@ def test_what_step_tells_of_a_running_job_is_at_most_half_a_second_old(made, web
     now = 1000.0
     made.clock = lambda: now
     job = made.start()
+    while job.record.phase == "split":
+        made.work.step(job.id)
     url = link(made, job) + "step"
     told = [web.post(url).json["progress"] for _ in range(5)]
     assert told == told[:1] * 5
