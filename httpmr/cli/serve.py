@@ -51,7 +51,11 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
             raise HttpmrError(f"port {port} of {host} is in use: take another, --port N") from None
         raise HttpmrError(f"cannot serve at {host}:{port}: {error.strerror or error}") from None
     server = waitress.create_server(
-        application, sockets=[door], threads=threads, clear_untrusted_proxy_headers=True
+        application,
+        sockets=[door],
+        threads=threads,
+        # By X-Forwarded-For and the like `allow_local` knows that a proxy is in front.
+        clear_untrusted_proxy_headers=False,
     )
     port = door.getsockname()[1]
     thread = threading.Thread(target=server.run, daemon=True)

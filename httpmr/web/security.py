@@ -146,9 +146,10 @@ def allow_local(request):
     """Let in whoever asks from this very machine: `Master(..., authorize=allow_local)`.
 
     For your own desk only. It asks for a loopback peer, a loopback Host and no forwarding
-    header. But a proxy on the same host (nginx, a tunnel, a container's port mapping) that adds
-    no such header and sets a Host of its own makes the whole Internet look local: where a proxy
-    is in front, write an `authorize` that knows your users.
+    header. But a proxy on the same host (nginx, a tunnel, a container's port mapping) that sets a
+    Host of its own, and adds no such header or has it removed by the server behind it, as waitress
+    does unless told otherwise, makes the whole Internet look local: where a proxy is in front,
+    write an `authorize` that knows your users.
     """
     environ = request.environ
     forwarded = any(name in _FORWARDING or name.startswith("HTTP_X_FORWARDED") for name in environ)
