@@ -7,8 +7,13 @@ database's own trouble is called so; everything else is a mistake in what it was
 
 from httpmr.errors import StoreError, StoreFull, Unavailable, Uncertain
 
-# By SQLite's primary result code: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
-SQLITE = {5: "busy", 6: "busy", 8: "away", 10: "away", 13: "full", 14: "away"}
+# By SQLite's primary result code.
+SQLITE = {
+    **dict.fromkeys((5, 6), "busy"),  # BUSY, LOCKED
+    13: "full",
+    # READONLY, IOERR, CANTOPEN; CORRUPT, NOTADB: until its file is put right.
+    **dict.fromkeys((8, 10, 14, 11, 26), "away"),
+}
 
 # By the number of the server's or the client's error.
 MYSQL = {

@@ -31,6 +31,12 @@ def test_what_cannot_hold_a_store_is_refused_when_it_is_made(database, says):
         SQLStore(database)
 
 
+def test_a_file_that_is_no_database_is_said(tmp_path):
+    (tmp_path / "some.db").write_bytes(b"something else, and not too short" * 100)
+    with pytest.raises(Unavailable, match="file is not a database"):
+        SQLStore(f"sqlite:///{tmp_path}/some.db").get([b"a"])
+
+
 def test_a_table_of_someone_else_is_refused(database_url):
     with sql.writing(sql.engine(database_url)) as connection:
         connection.exec_driver_sql("CREATE TABLE mine (n INTEGER PRIMARY KEY)")

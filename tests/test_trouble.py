@@ -25,6 +25,8 @@ class Driver(sqlite3.OperationalError):
         (Driver(sqlite3.SQLITE_FULL), "full"),
         (Driver(sqlite3.SQLITE_IOERR_FSYNC), "away"),
         (Driver(sqlite3.SQLITE_CANTOPEN), "away"),
+        (Driver(sqlite3.SQLITE_CORRUPT_INDEX), "away"),
+        (Driver(sqlite3.SQLITE_NOTADB), "away"),
         (Driver(sqlite3.SQLITE_ERROR), None),
         (Driver(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
         (psycopg.errors.DeadlockDetected(), "busy"),
