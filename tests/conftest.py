@@ -9,11 +9,13 @@ create what they need. Which databases were tested is said at the end of the run
 
 import os
 import shutil
+import signal
 import uuid
 from pathlib import Path
 
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
 from httpmr import sql
@@ -28,15 +30,22 @@ SERVERS = {
     ),
 }
 
+# The first draw of text reads all of Unicode, once on each machine: how long that takes, or a
+# busy machine, says nothing about a test.
+settings.register_profile("httpmr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("httpmr")
+
 _tested = pytest.StashKey[dict]()
 
 
 def pytest_configure(config):
-    """Put the tests' files into memory where the system has a place for that.
+    """Let Ctrl-C be tried, and put the tests' files into memory where there is a place for that.
 
     What the tests are about is processes that die, not machines that lose power: so that disks
     are waited for tells them nothing, and takes most of the time.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     memory = Path("/dev/shm")
     if config.option.basetemp is None and os.access(memory, os.W_OK):
         config.option.basetemp = memory / f"httpmr-{uuid.uuid4().hex}"
