@@ -209,7 +209,7 @@ def test_a_paused_run_says_what_is_wrong_and_goes_on(app, capsys, tmp_path):
     assert out == ""
     assert "words: paused in map" in err
     assert "what a line" in err
-    assert f"httpmr run {path} --resume" in err
+    assert f"httpmr run {path} --resume (or skip it: " in err
     (tmp_path / "mended").touch()
     assert main(["run", path, "--resume"]) == 0
     assert capsys.readouterr().out == COUNTS.replace("be\t", "bad\t1\nbe\t")
@@ -247,6 +247,41 @@ def test_an_interrupted_run_loses_nothing(app, tmp_path, processes):
         assert process.communicate(timeout=30)[0] == COUNTS.replace("to\t", "slow\t1\nto\t")
 
 
+def test_a_run_in_the_background_goes_on_after_ctrl_c(app, tmp_path):
+    path = app(line="slow")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells do for what ends in &
+    with started("run", path, "-j", "2", start_new_session=True) as process:
+        signal.signal(signal.SIGINT, before)
+        while not (tmp_path / "reached").exists():
+            assert process.poll() is None, process.communicate()
+        os.killpg(process.pid, signal.SIGINT)
+        (tmp_path / "mended").touch()
+        assert process.communicate(timeout=30)[0] == COUNTS.replace("to\t", "slow\t1\nto\t")
+
+
+def test_code_that_ends_the_process_is_no_job_done(app, capsys):
+    path = app(
+        more="\ndef leave(key, line):\n    raise SystemExit\n"
+        "application = Master('words', mapper=leave, source=Memory({1: 'a'}),"
+        " store=f'sqlite:///{HERE}/jobs.db')\n"
+    )
+    assert main(["run", path]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "own code ended this process (SystemExit): mend it, then go on with httpmr run" in err
+
+
+def test_a_run_that_was_paused_has_nothing_to_skip(app, capsys):
+    path = app(
+        more="\ndef rest(key, line):\n    application.work.pause(application.jobs()[0].id)\n"
+        "    return []\n"
+        "application = Master('words', mapper=rest, source=Memory({1: 'a'}),"
+        " store=f'sqlite:///{HERE}/jobs.db')\n"
+    )
+    assert main(["run", path]) == 1
+    assert capsys.readouterr().err.endswith(f"\ngo on with httpmr run {path} --resume\n")
+
+
 def test_a_reader_that_has_had_enough_is_no_error(app):
     path = app(line=" ".join(f"word{n}" for n in range(30_000)))
     with started("run", path) as process:
@@ -268,6 +303,17 @@ def served(app):
         line = process.stdout.readline()
         console = line.split()[-1]
         yield console.partition("/operate/")[0], console, process
+
+
+@pytest.mark.parametrize("proxy", ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via"])
+def test_what_comes_by_way_of_a_proxy_is_not_local(app, proxy):
+    path = app(more="\nimport httpmr\napplication.authorize = httpmr.allow_local\n")
+    with started("serve", path, "--port", "0") as process:
+        site = process.stdout.readline().split()[-1].partition("/operate/")[0]
+        urllib.request.urlopen(f"{site}/").close()
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            urllib.request.urlopen(urllib.request.Request(f"{site}/", headers={proxy: "192.0.2.1"}))
+        refused.value.close()
 
 
 def post_job(console):

@@ -213,7 +213,7 @@ class TestRun:
 
         clock = Clock()
         jobs = made(deadly, store=SQLStore(sqlite_url, clock=clock))
-        with pytest.raises(JobError, match=r"every process died before job .* nothing is lost"):
+        with pytest.raises(JobError, match=r"ended before job .* codes 1, 1; nothing is lost"):
             jobs.run(2)
         clock.pass_(60)
         [job] = jobs.all()

@@ -18,14 +18,19 @@ def run(args):
         if work.store.durable:
             show.say(f"interrupted; nothing is lost: go on with {again}")
         raise
+    except SystemExit as error:  # also how some tell a process to end; no record's fault
+        end = f"SystemExit: {error}" if str(error) else "SystemExit"
+        show.say(f"the job's own code ended this process ({end}): mend it, then go on with {again}")
+        return 1
     status = job.status()
     show.say(show.account(status))
     if status["state"] == "done":
         return _print(job)
     if status["state"] == "paused" and work.store.durable:
-        show.say(
-            f"put that right, then go on with {again} (or skip it: httpmr serve {args.target})"
-        )
+        mend = "put that right, then " if status["error"] else ""
+        bad = "past" in (job.record.error or {})
+        skip = f" (or skip it: httpmr serve {args.target})" if bad else ""
+        show.say(f"{mend}go on with {again}{skip}")
     return 1
 
 

@@ -70,13 +70,16 @@ def work_in(processes: int, jobs, id: str, tell=None) -> None:
             tell()
     if jobs.find(id).state == "running":
         raise JobError(
-            f"every process died before job {id} was done; nothing is lost, run it again"
+            f"every process ended before job {id} was done, with exit codes "
+            f"{', '.join(str(child.exitcode) for child in children)}; nothing is lost, resume it"
         )
 
 
 def _child(jobs, id):
-    # Ctrl-C reaches every process of a terminal; what to say about it is the parent's.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C reaches every process of a terminal; what to say about it is the parent's, and
+    # whether to ignore it, as in the background.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     jobs.store.forked()
     jobs.rng.seed()
     work(jobs, id)
