@@ -141,6 +141,14 @@ def test_output_can_be_looked_at_while_the_job_runs():
         client(made).post(view + "step")
         for rest in ("output", "output?key=the", "output.csv", ""):
             assert client(made).get(view + rest, expect_errors=True).status_int in (200, 404)
+    assert "so far" not in client(made).get(view + "output")
+
+
+def test_output_that_is_not_all_there_says_so():
+    made = master()
+    page = client(made).get(link(made, made.start(), "view") + "output")
+    assert "The job is running: this is what there is so far." in page
+    assert "Nothing yet." in page
 
 
 def test_html_pages(web, url):

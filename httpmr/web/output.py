@@ -34,6 +34,7 @@ def output(visit):
         mount=visit.mount,
         here=visit.inside(),
         job=visit.job.id,
+        state=visit.record.state,
         rows=rows,
         after=query.get("after", ""),
         until=query.get("until", ""),
