@@ -142,6 +142,7 @@ class Outcome:
     blocks: tuple | list = ()  # for the shuffle
     pairs: tuple | list = ()  # for the sink
     deletes: tuple | list = ()  # store keys that are no longer needed
+    shed: Task | None = None  # map: the new shard that takes over the upper part of the range
     bad: Bad | None = None
     alone: bool = False
     past: dict = field(default_factory=dict)

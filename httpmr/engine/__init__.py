@@ -13,9 +13,10 @@ from httpmr.engine.fold import fold_runs
 from httpmr.engine.map import map_records
 from httpmr.engine.plan import first, following
 from httpmr.engine.reduce import reduce_groups
+from httpmr.engine.shed import shed
 from httpmr.engine.split import split
 
-__all__ = ["first", "following", "leftovers", "run_slice"]
+__all__ = ["first", "following", "leftovers", "run_slice", "shed"]
 
 _PHASES = {
     "split": split,

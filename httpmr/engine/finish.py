@@ -30,5 +30,6 @@ def clean_up(recipe, task, store, budget):
 def leftovers(store, job):
     """Yield the store keys of a job's intermediate data, none of its blocks read."""
     yield from Runs(store).keys(job)
-    for key, _ in store.scan(*keys.span((job, "receipt"))):
-        yield key
+    for name in ("receipt", "wanted"):
+        for key, _ in store.scan(*keys.span((job, name))):
+            yield key

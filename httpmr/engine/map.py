@@ -32,7 +32,7 @@ def _changed(recipe, task):
     if task.fingerprint is None:
         return None
     try:
-        now = recipe.source.fingerprint(task.after, task.until)
+        now = recipe.source.fingerprint(*task.notes.get("origin", (task.after, task.until)))
     except InputError as error:
         return blame.paused(task, error.message)
     if now == task.fingerprint:

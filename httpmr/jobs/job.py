@@ -145,7 +145,9 @@ def _progress(record, tasks):
     phases = [p for p in PHASES if record.partitions or p not in ("merge", "reduce")]
     whole = sum(_WEIGHTS[phase] for phase in phases)
     before = sum(_WEIGHTS[phase] for phase in phases[: phases.index(record.phase)])
-    here = sum(task.progress for task in tasks) / max(1, len(tasks))
+    # A shard weighs as much as it has stretches: so what it sheds changes nothing.
+    weight = sum(task.marked + 1 for task in tasks)
+    here = sum(task.progress * (task.marked + 1) for task in tasks) / max(1, weight)
     return min(round((before + _WEIGHTS[record.phase] * here) / whole, 4), _NOT_YET)
 
 

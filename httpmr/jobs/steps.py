@@ -85,6 +85,8 @@ class Stepper:
             if task.lease > self.ledger.store.now():
                 task = None
         if task is None:
+            if job.phase == "map":
+                self.ledger.want(job)
             return Step("busy", job, self.here(job))
         claimed = self.ledger.claim(task, 2 * self.recipe.slice_seconds + 2)
         if claimed is None:
@@ -152,7 +154,7 @@ class Stepper:
         try:
             outcome = self._run(task, budget)
             try:
-                done = self._commit(job, task, outcome)
+                done = self._commit(job, task, self._shared(job, task, outcome))
             except (Conflict, Unavailable, Uncertain):
                 raise
             except Exception as error:
@@ -173,6 +175,12 @@ class Stepper:
             outcome.why,
         )
         return done
+
+    def _shared(self, job, task, outcome):
+        """The outcome with half of what is left given away, if another lane stands idle."""
+        if task.phase != "map" or not outcome.marks or not self.ledger.wanted(job):
+            return outcome
+        return engine.shed(task, outcome)
 
     def _run(self, task, budget) -> Outcome:
         try:

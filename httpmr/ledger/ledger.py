@@ -1,12 +1,5 @@
 """Who may do which slice: claim, commit, and turn the page, over an OrderedStore.
 
-    ("meta",)                          -> instance id, secret, format
-    ("jobs", recipe, job)              -> the Job
-    (job, phase, "open", shard)        -> a Task that has slices left
-    (job, phase, "done", shard)        -> one that has none
-    (job, "bad", shard, phase, slice)  -> a record or group put aside
-    (job, "receipt", shard, slice)     -> what the sink's `write` returned
-
 The fence is in the commit: it expects the task exactly as it was claimed, so of two that hold
 the same slice one gets a Conflict and leaves nothing behind. Leases only save double work. The
 ledger does not know what a slice does.
@@ -20,11 +13,13 @@ from itertools import islice
 from httpmr import codec, counters, keys
 from httpmr.errors import Conflict
 from httpmr.interfaces import Batch, OrderedStore
+from httpmr.ledger.outcomes import finish, judge, judged
+from httpmr.ledger.places import job_key, put, task_key, wanted_key
 from httpmr.state import ENDED, Job, Outcome, Task, after
 
 LONGEST_LEASE = 600.0
-SLOWEST, FASTER = 1 / 64, 1.02
-"""The lowest pace, and how it grows with each commit: slowly, for to go too far costs a lease."""
+SLOWEST = 1 / 64
+"""The lowest pace."""
 PAGE = 300
 """How many entries one commit puts or deletes where there are many."""
 
@@ -39,7 +34,7 @@ class Ledger:
 
     def job(self, recipe: str, id: str) -> Job | None:
         """Return the job as it stands."""
-        key = _job_key(recipe, id)
+        key = job_key(recipe, id)
         value = self.store.get([key]).get(key)
         return None if value is None else Job.of(codec.loads(value), value)
 
@@ -47,15 +42,15 @@ class Ledger:
         """Yield the recipe's jobs, newest first, those older than the job `before`."""
         start, stop = keys.span(("jobs", recipe))
         if before is not None:
-            stop = _job_key(recipe, before)
+            stop = job_key(recipe, before)
         for _, value in self.store.scan(start, stop, reverse=True):
             yield Job.of(codec.loads(value), value)
 
     def create(self, job: Job, task: Task, *joins: Callable[[Batch], None]) -> Job:
         """Put a new job and its first task; Conflict if the id is taken or a join expects more."""
         batch = Batch()
-        job = _put(batch, _job_key(job.recipe, job.id), job, None)
-        _put(batch, _task_key(task), task, None)
+        job = put(batch, job_key(job.recipe, job.id), job, None)
+        put(batch, task_key(task), task, None)
         for join in joins:
             join(batch)
         self.store.commit(batch)
@@ -64,7 +59,7 @@ class Ledger:
     def change(self, job: Job, *joins: Callable[[Batch], None], **fields) -> Job:
         """Put the job with `fields` changed; Conflict if it is not as it was read."""
         batch = Batch()
-        changed = _put(batch, _job_key(job.recipe, job.id), replace(job, **fields), job.stored)
+        changed = put(batch, job_key(job.recipe, job.id), replace(job, **fields), job.stored)
         for join in joins:
             join(batch)
         self.store.commit(batch)
@@ -73,8 +68,8 @@ class Ledger:
     def remove(self, job: Job, *joins: Callable[[Batch], None]) -> None:
         """Remove the job's record; Conflict if it is not as it was read."""
         batch = Batch()
-        batch.expect(_job_key(job.recipe, job.id), job.stored)
-        batch.delete(_job_key(job.recipe, job.id))
+        batch.expect(job_key(job.recipe, job.id), job.stored)
+        batch.delete(job_key(job.recipe, job.id))
         for join in joins:
             join(batch)
         self.store.commit(batch)
@@ -114,7 +109,7 @@ class Ledger:
             pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
         )
         batch = Batch()
-        claimed = _put(batch, _task_key(task), claimed, task.stored)
+        claimed = put(batch, task_key(task), claimed, task.stored)
         try:
             self.store.commit(batch)
         except Conflict:
@@ -124,7 +119,7 @@ class Ledger:
     def release(self, task: Task) -> None:
         """Give a lease back without having done anything; a lost one is let go silently."""
         batch = Batch()
-        _put(batch, _task_key(task), replace(task, lease=0.0), task.stored)
+        put(batch, task_key(task), replace(task, lease=0.0), task.stored)
         with suppress(Conflict):
             self.store.commit(batch)
 
@@ -139,18 +134,18 @@ class Ledger:
         the job is built anew if the job has changed meanwhile.
         """
         while True:
-            verdict = _verdict(job, outcome, allowed)
+            verdict = judge(job, outcome, allowed)
             batch = Batch()
-            finished = _finish(batch, task, outcome, aside=verdict == "aside")
+            finished = finish(batch, task, outcome, aside=verdict == "aside")
             for join in joins:
                 join(batch)
             for key in outcome.deletes:
                 batch.delete(key)
-            changed = _judged(job, task, outcome, verdict)
+            changed = judged(job, task, outcome, verdict)
             if changed.state in ENDED and job.state not in ENDED:
                 changed = replace(changed, finished=self.store.now())
             if changed is not job:
-                changed = _put(batch, _job_key(job.recipe, job.id), changed, job.stored)
+                changed = put(batch, job_key(job.recipe, job.id), changed, job.stored)
             try:
                 self.store.commit(batch)
                 return finished, changed
@@ -164,10 +159,10 @@ class Ledger:
         """Put aside what a paused job stopped at, and let the job run on. `task` is as claimed."""
         batch = Batch()
         aside = outcome.bad is not None
-        _finish(batch, task, outcome, aside)
+        finish(batch, task, outcome, aside)
         state = after(job.state, "skip")
         changed = replace(job, state=state, error=None, bad_records=job.bad_records + aside)
-        changed = _put(batch, _job_key(job.recipe, job.id), changed, job.stored)
+        changed = put(batch, job_key(job.recipe, job.id), changed, job.stored)
         self.store.commit(batch)
         return changed
 
@@ -180,6 +175,22 @@ class Ledger:
         """Yield what the sink's `write` returned for each committed slice, in order."""
         for _, value in self.store.scan(*keys.span((id, "receipt"))):
             yield codec.loads(value)
+
+    # Help wanted
+
+    def want(self, job: Job) -> None:
+        """Leave a mark that a lane found no free shard, so that a long one sheds half its rest."""
+        if self.wanted(job):
+            return
+        batch = Batch()
+        batch.expect(job_key(job.recipe, job.id), job.stored)
+        batch.put(wanted_key(job.id), b"")
+        with suppress(Conflict):
+            self.store.commit(batch)
+
+    def wanted(self, job: Job) -> bool:
+        """Tell whether such a mark is there. The commit that sheds removes it."""
+        return bool(self.store.get([wanted_key(job.id)]))
 
     # Pages
 
@@ -197,9 +208,9 @@ class Ledger:
         try:
             while some := list(islice(tasks, PAGE)):
                 batch = Batch()
-                batch.expect(_job_key(job.recipe, job.id), job.stored)
+                batch.expect(job_key(job.recipe, job.id), job.stored)
                 for task in some:
-                    _put(batch, _task_key(task), task)
+                    put(batch, task_key(task), task)
                 self.store.commit(batch)
             total = job.counters
             for task in done:
@@ -217,82 +228,3 @@ class Ledger:
             )
         except Conflict:
             return self.job(job.recipe, job.id) or job
-
-
-def receipt(task: Task, value) -> Callable[[Batch], None]:
-    """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
-    key = keys.pack((task.job, "receipt", task.shard, task.slice))
-    return lambda batch: None if value is None else batch.put(key, codec.dumps(value))
-
-
-def _verdict(job, outcome, allowed):
-    """What is to be done about the outcome: "", "fail", "pause" or "aside"."""
-    if outcome.fail:
-        return "fail"
-    if outcome.bad and (outcome.bad.kind == "group" or job.bad_records >= allowed):
-        return "pause"
-    if outcome.pause:
-        return "pause"
-    return "aside" if outcome.bad and outcome.alone else ""
-
-
-def _finish(batch, task, outcome, aside):
-    """Put the task as it is when the outcome is committed, and the record put aside."""
-    finished = replace(
-        task,
-        cursor=outcome.cursor,
-        marks=outcome.marks,
-        progress=1.0 if outcome.done else outcome.progress,
-        level=outcome.level,
-        notes=outcome.notes,
-        slice=task.slice + 1,
-        lease=0.0,
-        takeovers=0,
-        pace=min(task.pace * FASTER, 1.0),
-        records=task.records + outcome.records,
-        counters=counters.add(task.counters, outcome.counters),
-        done=outcome.done,
-    )
-    if aside:
-        bad = {**vars(outcome.bad), "phase": task.phase, "shard": task.shard, "slice": task.slice}
-        place = (task.job, "bad", task.shard, task.phase, task.slice)
-        batch.put(keys.pack(place), codec.dumps(bad))
-        finished = replace(
-            finished, **outcome.past, records=finished.records + 1, bad=finished.bad + 1
-        )
-    if not finished.done:
-        return _put(batch, _task_key(task), finished, task.stored)
-    batch.expect(_task_key(task), task.stored)
-    batch.delete(_task_key(task))
-    return _put(batch, _task_key(finished), finished)
-
-
-def _judged(job, task, outcome, verdict):
-    """The job when the outcome is committed; the same object where nothing changes."""
-    if verdict == "aside":
-        return replace(job, bad_records=job.bad_records + 1)
-    event = {"fail": "something no resume can mend", "pause": "something an operator can mend"}
-    state = after(job.state, event[verdict]) if verdict else None
-    if state is None:
-        return job
-    error = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
-    message = outcome.fail or outcome.pause or outcome.bad.message
-    where = {"phase": task.phase, "shard": task.shard, "slice": task.slice + 1}
-    return replace(job, state=state, error={**error, **where, "message": message})
-
-
-def _put(batch, key, record, *expected):
-    """Put a record, expecting what it was; return it with the bytes it is stored as."""
-    stored = codec.dumps(record.plain())
-    for value in expected:
-        batch.expect(key, value)
-    batch.put(key, stored)
-    return replace(record, stored=stored)
-
-
-def _job_key(recipe, id):
-    return keys.pack(("jobs", recipe, id))
-
-
-def _task_key(task):
-    return keys.pack((task.job, task.phase, "done" if task.done else "open", task.shard))

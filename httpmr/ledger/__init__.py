@@ -1,0 +1,6 @@
+"""Who may do which slice, and what a slice's commit makes of its task and job."""
+
+from httpmr.ledger.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger
+from httpmr.ledger.places import receipt
+
+__all__ = ["LONGEST_LEASE", "PAGE", "SLOWEST", "Ledger", "receipt"]

@@ -1,0 +1,71 @@
+"""What an outcome makes of its task and of the job: plain computing, and what goes into a batch."""
+
+from dataclasses import replace
+
+from httpmr import codec, counters, keys
+from httpmr.ledger.places import put, task_key, wanted_key
+from httpmr.state import after
+
+FASTER = 1.02
+"""How a pace grows back with each commit: slowly, for to go too far costs a lease."""
+
+
+def judge(job, outcome, allowed):
+    """What is to be done about the outcome: "", "fail", "pause" or "aside"."""
+    if outcome.fail:
+        return "fail"
+    if outcome.bad and (outcome.bad.kind == "group" or job.bad_records >= allowed):
+        return "pause"
+    if outcome.pause:
+        return "pause"
+    return "aside" if outcome.bad and outcome.alone else ""
+
+
+def finish(batch, task, outcome, aside):
+    """Put the task as it is when the outcome is committed, and the record put aside."""
+    finished = replace(
+        task,
+        cursor=outcome.cursor,
+        marks=outcome.marks,
+        progress=1.0 if outcome.done else outcome.progress,
+        level=outcome.level,
+        notes=outcome.notes,
+        slice=task.slice + 1,
+        lease=0.0,
+        takeovers=0,
+        pace=min(task.pace * FASTER, 1.0),
+        records=task.records + outcome.records,
+        counters=counters.add(task.counters, outcome.counters),
+        done=outcome.done,
+    )
+    if outcome.shed:
+        upper = outcome.shed
+        put(batch, task_key(upper), upper, None)
+        batch.delete(wanted_key(task.job))
+        finished = replace(finished, until=upper.after, marked=task.marked - upper.marked - 1)
+    if aside:
+        bad = {**vars(outcome.bad), "phase": task.phase, "shard": task.shard, "slice": task.slice}
+        place = (task.job, "bad", task.shard, task.phase, task.slice)
+        batch.put(keys.pack(place), codec.dumps(bad))
+        finished = replace(
+            finished, **outcome.past, records=finished.records + 1, bad=finished.bad + 1
+        )
+    if not finished.done:
+        return put(batch, task_key(task), finished, task.stored)
+    batch.expect(task_key(task), task.stored)
+    batch.delete(task_key(task))
+    return put(batch, task_key(finished), finished)
+
+
+def judged(job, task, outcome, verdict):
+    """The job when the outcome is committed; the same object where nothing changes."""
+    if verdict == "aside":
+        return replace(job, bad_records=job.bad_records + 1)
+    event = {"fail": "something no resume can mend", "pause": "something an operator can mend"}
+    state = after(job.state, event[verdict]) if verdict else None
+    if state is None:
+        return job
+    error = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
+    message = outcome.fail or outcome.pause or outcome.bad.message
+    where = {"phase": task.phase, "shard": task.shard, "slice": task.slice + 1}
+    return replace(job, state=state, error={**error, **where, "message": message})

@@ -1,0 +1,44 @@
+"""Where a job's records stand in the store, and how they are put there.
+
+("meta",)                          -> instance id, secret, format
+("jobs", recipe, job)              -> the Job
+(job, phase, "open", shard)        -> a Task that has slices left
+(job, phase, "done", shard)        -> one that has none
+(job, "bad", shard, phase, slice)  -> a record or group put aside
+(job, "receipt", shard, slice)     -> what the sink's `write` returned
+(job, "wanted")                    -> a lane found no free shard in the map phase
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from httpmr import codec, keys
+from httpmr.interfaces import Batch
+from httpmr.state import Task
+
+
+def job_key(recipe, id):
+    return keys.pack(("jobs", recipe, id))
+
+
+def task_key(task):
+    return keys.pack((task.job, task.phase, "done" if task.done else "open", task.shard))
+
+
+def wanted_key(job_id):
+    return keys.pack((job_id, "wanted"))
+
+
+def put(batch, key, record, *expected):
+    """Put a record, expecting what it was; return it with the bytes it is stored as."""
+    stored = codec.dumps(record.plain())
+    for value in expected:
+        batch.expect(key, value)
+    batch.put(key, stored)
+    return replace(record, stored=stored)
+
+
+def receipt(task: Task, value) -> Callable[[Batch], None]:
+    """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
+    key = keys.pack((task.job, "receipt", task.shard, task.slice))
+    return lambda batch: None if value is None else batch.put(key, codec.dumps(value))
