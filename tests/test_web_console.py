@@ -58,6 +58,11 @@ def test_what_is_false_is_nobody(nobody):
     client(master(authorize=lambda request: nobody)).get("/", status=403)
 
 
+@pytest.mark.parametrize(("most", "said"), [(0, "the first pauses"), (1200, "at most 1,200 put")])
+def test_the_console_says_what_becomes_of_bad_records(most, said):
+    assert said in client(master(max_bad_records=most)).get("/")
+
+
 def test_the_console_shows_recipe_and_jobs(made, web):
     empty = web.get("/")
     assert "wordcount" in empty.text and "No jobs yet" in empty.text

@@ -1,12 +1,13 @@
 """A job's page, its status, and what an operator does with it."""
 
 import html
+from unittest.mock import Mock
 
 import pytest
 from weblib import LINES, client, follow, link, master, output, stranger, words
 
 from httpmr import counters
-from httpmr.errors import JobError
+from httpmr.errors import InputError, JobError
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore
 
@@ -208,12 +209,24 @@ def test_an_action_that_does_not_fit(made, web):
     assert "cancelled" in web.post(url + "pause", {"csrf": csrf}, status=409).text
 
 
+def test_what_no_record_is_to_blame_for_is_not_skipped(made, web, monkeypatch):
+    job, gone = made.start(), InputError("the input is gone")
+    monkeypatch.setattr(made.recipe.source, "read", Mock(side_effect=gone))
+    view = link(made, job, "view")
+    while job.state == "running":
+        web.post(view + "step", expect_errors=True)
+    page = web.get(view).text
+    assert "the input is gone" in page and "Resume tries again.</p>" in page
+    assert f"{view}skip" not in page
+
+
 def test_skip_and_resume_after_a_bad_record(stopped):
     web, job = client(stopped), stopped.run()
     view = link(stopped, job, "view")
     for n in (1, 2):
         assert job.state == "paused"
         assert [a for a in ("resume", "skip") if f"{view}{a}" in web.get(view).text]
+        assert "skip puts this aside" in web.get(view).text
         assert web.post_json(view + "resume", {}).json["state"] == "running"
         follow(web, view + "drive")
         assert web.post_json(view + "skip", {}).json["bad_records"] == n

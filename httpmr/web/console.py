@@ -94,7 +94,9 @@ def facts(recipe) -> dict[str, str]:
         "shards": f"{recipe.num_mappers} to map"
         + (f", {recipe.num_reducers} to reduce" if recipe.reducer else ""),
         "slice": f"at most {recipe.slice_seconds:g} s",
-        "bad records": f"at most {recipe.max_bad_records} put aside",
+        "bad records": f"at most {recipe.max_bad_records:,} put aside"
+        if recipe.max_bad_records
+        else "the first pauses the job",
     }
 
 
