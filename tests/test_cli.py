@@ -271,6 +271,19 @@ def test_code_that_ends_the_process_is_no_job_done(app, capsys):
     assert "own code ended this process (SystemExit): mend it, then go on with httpmr run" in err
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_user_code_prints_is_not_among_the_results(app, processes):
+    path = app(
+        more="\ndef loud(key, line):\n    print('here')\n    return [(line, key)]\n"
+        "application = Master('words', mapper=loud, source=Memory({1: 'a'}),"
+        " store=f'sqlite:///{HERE}/jobs.db')\n"
+    )
+    with started("run", path, "-j", processes) as process:
+        out, err = process.communicate(timeout=30)
+    assert out == "a\t1\n"
+    assert "here\n" in err
+
+
 def test_a_run_that_was_paused_has_nothing_to_skip(app, capsys):
     path = app(
         more="\ndef rest(key, line):\n    application.work.pause(application.jobs()[0].id)\n"

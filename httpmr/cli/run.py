@@ -1,5 +1,6 @@
 """`httpmr run`: the whole job here, without HTTP, on the Master's own store."""
 
+import contextlib
 import sys
 
 from httpmr.cli import show, target
@@ -12,7 +13,8 @@ def run(args):
     job = _unfinished(work, args.target) if args.resume else None
     again = f"httpmr run {args.target} --resume"
     try:
-        with show.watch() as watch:
+        # What user code prints is none of the results.
+        with contextlib.redirect_stdout(sys.stderr), show.watch() as watch:
             job = work.run(processes=args.j, job=job, progress=watch)
     except KeyboardInterrupt:
         if work.store.durable:

@@ -116,6 +116,10 @@ class Bar:
             progress.TimeElapsedColumn(),
             console=console.Console(stderr=True),
             transient=True,
+            # What is printed meanwhile would go by way of a lock, which a forked process may
+            # find held for ever.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self.task = self.bar.add_task("starting", total=1.0, note="")
 
