@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import module, run, said
+from benchmarks.over_http import over_http
 
 WORKLOADS = {
     "word count": "text",
@@ -35,12 +36,16 @@ def measured(workload, folder, scale, rounds):
         expected = folder / f"loop{number}"
         loop = run(module("loops", workload, source, expected))
         figures.setdefault(LOOP, []).append((loop, loop))
-        for processes in (1, 2):
+        contenders = {
+            "httpmr, 1 process": lambda: run(module("recipes", workload, source, job, 1)),
+            "httpmr, 2 processes": lambda: run(module("recipes", workload, source, job, 2)),
+            "httpmr over HTTP, 2 lanes": lambda: over_http(workload, source, job),
+        }
+        for name, contend in contenders.items():
             shutil.rmtree(job, ignore_errors=True)
             job.mkdir()
-            took = run(module("recipes", workload, source, job, processes))
+            took = contend()
             said(module("recipes", workload, source, job, "same", expected))
-            name = f"httpmr, {processes} process{'es' * (processes > 1)}"
             figures.setdefault(name, []).append((took, loop))
     return figures
 

@@ -38,12 +38,23 @@ def said(command: list[str]) -> str:
 
 def run(command: list[str], environ: dict | None = None) -> Figures:
     """Run a command to its end; its children count once it has waited for them."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environ, cwd=ROOT)
-    _, status, usage = os.wait4(process.pid, 0)
+    process = begun(command, environ)
+    cpu, memory = ended(process)
     wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Figures(wall, cpu, memory)
+
+
+def begun(command: list[str], environ: dict | None = None) -> subprocess.Popen:
+    """Start a command."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
+    return subprocess.Popen(command, env=environ, cwd=ROOT)
+
+
+def ended(process: subprocess.Popen) -> tuple[float, float]:
+    """Wait for a process; return its processor seconds and the MB of its peak."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
