@@ -50,7 +50,7 @@ class OneByOne(Jobs):
 
 
 def one_by_one(made):
-    made._work = OneByOne(made.recipe, made.work.store)
+    made.work = OneByOne(made.recipe, made.work.store)
     return made
 
 

@@ -1,7 +1,6 @@
 """The Master: a recipe, its jobs in a store, and the WSGI application that does their slices."""
 
 import logging
-import threading
 import time
 
 from webob import exc
@@ -89,22 +88,12 @@ class Master:
                 f"authorize= is a function (request) -> user or None, not {authorize!r:.80}"
             )
         self.authorize = authorize
-        self._store, self._secret = store, secret
-        self._work = self._tokens = None
-        self._opening = threading.Lock()
+        # A URL that cannot work is told here; the store connects when it is first used.
+        self.work = Jobs(self.recipe, stores.open(store), secret=secret)
+        self._tokens = None
         self.glimpses = {}  # of jobs that are being stepped: {id: (when, status)}
 
     # Jobs, without HTTP
-
-    @property
-    def work(self) -> Jobs:
-        """The jobs of this recipe in its store, which is opened at the first look."""
-        if self._work is None:
-            with self._opening:
-                if self._work is None:
-                    store = stores.open(self._store)
-                    self._work = Jobs(self.recipe, store, secret=self._secret)
-        return self._work
 
     def start(self, **params):
         """Start a job and return it. Something must then drive it."""
