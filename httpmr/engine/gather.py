@@ -10,7 +10,7 @@ from itertools import islice
 
 from httpmr import codec, counters, keys
 from httpmr.engine.blame import GroupFailed, bad, checked, surroundings
-from httpmr.errors import Unstorable
+from httpmr.errors import Unstorable, UserCodeError
 from httpmr.interfaces import BATCH_BYTES
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Columns, Placed, cut, gather, ordered
@@ -127,10 +127,9 @@ class Groups:
         for key, values in self.groups.items():
             number = partition(key, task.fan_out)
             if type(number) is not int or not 0 <= number < task.fan_out:
-                raise Unstorable(
+                raise UserCodeError(
                     f"the partitioner gave {number!r:.40} for the key {key!r:.60}; it must give a "
-                    f"whole number from 0 to {task.fan_out - 1}",
-                    value=key,
+                    f"whole number from 0 to {task.fan_out - 1}"
                 )
             parts[number][key] = values
         return [

@@ -164,6 +164,8 @@ class SQLTable(Source):
         if not any(columns <= set(self.key) for columns in unique):
             message = f"key {', '.join(self.key)} of table {table} is not declared unique"
             remedy = f"unique are {sql.listed(unique)}; name these, or add a constraint"
+            if not unique:
+                remedy = "no columns are: add a primary key, or a unique constraint"
             raise InputError(f"{message}: {remedy}", table=str(table))
 
     def _described(self, known):
