@@ -19,7 +19,8 @@ from httpmr.state import Task
 ENOUGH = BATCH_BYTES * 5 // 8
 """Bytes before compression: what does not compress must fit too."""
 
-_FIRST, _MOST = 8, 8192  # even the first few fit, were they as large as a store takes
+_FIRST = 8  # even the first few fit, were they as large as a store takes
+_MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 16
 
