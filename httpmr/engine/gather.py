@@ -22,7 +22,7 @@ ENOUGH = BATCH_BYTES * 5 // 8
 _FIRST = 8  # even the first few fit, were they as large as a store takes
 _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
-_SAMPLE = 16
+_SAMPLE = 8
 
 
 class Scale:

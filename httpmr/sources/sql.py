@@ -16,7 +16,7 @@ COUNTED = 2**17
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
 
-FIRST_PAGE, PAGE = 64, 4096
+FIRST_PAGE, PAGE = 64, 2048
 """Rows read at once: few at first, for a slice may end soon, then more."""
 
 PAGE_BYTES = 4 * 1024 * 1024
