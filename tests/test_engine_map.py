@@ -221,7 +221,7 @@ class TestScale:
         scale = Scale()
         for _ in range(10):
             scale.add([("k", 1)] * scale.chunk)
-        assert scale.chunk == 8192 and not scale.full
+        assert scale.chunk == 1000 and not scale.full
         scale.add([])
         assert scale.bytes < 500_000
 
