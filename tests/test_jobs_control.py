@@ -202,6 +202,17 @@ class TestDelete:
         assert set(ids) >= {running.id, *ended[2:]}
         assert not set(ids) & set(ended[:2])
 
+    def test_the_newest_that_is_done_stays_however_many_fail_after_it(self):
+        jobs = made(keep=2)
+        done = [carried(jobs, jobs.start()) for _ in range(2)]
+        for _ in range(5):
+            jobs.cancel(jobs.start().id)
+        assert jobs.latest().id == done[1].id
+        assert list(done[1].output())
+        jobs.start()
+        states = [job.state for job in jobs.all()]
+        assert states == ["running", "cancelled", "cancelled", "done"]
+
     def test_the_end_of_a_job_deletes_the_oldest(self):
         jobs = made(keep=1)
         first, second = jobs.start(), jobs.start()

@@ -96,10 +96,12 @@ def delete(ledger: Ledger, job: Job) -> None:
 
 
 def delete_old(ledger: Ledger, recipe: str, keep: int) -> None:
-    """Delete the recipe's ended jobs but for the newest `keep`."""
+    """Delete the recipe's ended jobs but for the newest `keep`, and the newest that is done."""
     ended = [job for job in ledger.jobs(recipe) if job.state in ENDED]
+    latest = next((job for job in ended if job.state == "done"), None)
     for job in ended[keep:]:
-        delete(ledger, job)
+        if job is not latest:  # its output may be what the application shows
+            delete(ledger, job)
 
 
 def mark(id: str, what: str):
