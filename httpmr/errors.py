@@ -3,7 +3,6 @@
     HttpmrError
     ├── RecipeError            what a Master is made of cannot work
     ├── InputError             the source cannot be read as it promised
-    │   └── InputChanged       ... because it is not what it was when the job began
     ├── OutputError            the sink cannot take the output
     ├── UserCodeError          a mapper, reducer, combiner or partitioner broke its contract
     │   ├── NotPairs           ... by giving something else than pairs
@@ -53,10 +52,6 @@ class RecipeError(HttpmrError):
 
 class InputError(HttpmrError):
     """A source that cannot be read: a missing file or table, keys that are not in order."""
-
-
-class InputChanged(InputError):
-    """A shard's fingerprint is not the one it had when the job began."""
 
 
 class OutputError(HttpmrError):

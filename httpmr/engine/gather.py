@@ -30,7 +30,6 @@ class Scale:
 
     def __init__(self):
         self.bytes = 0
-        self.each = 0.0
         self.chunk = _FIRST
         """How many to gather before the next estimate, so that it never comes too late."""
 
@@ -45,9 +44,9 @@ class Scale:
         self.bytes = self._weighed(list(some), len(groups)) if groups else 0
 
     def _weighed(self, some, count):
-        self.each = len(codec.dumps(some)) / len(some)
-        self.chunk = max(1, min(self.chunk * 4, _MOST, int(ENOUGH / 8 / self.each)))
-        return int(self.each * count)
+        each = len(codec.dumps(some)) / len(some)
+        self.chunk = max(1, min(self.chunk * 4, _MOST, int(ENOUGH / 8 / each)))
+        return int(each * count)
 
     @property
     def full(self) -> bool:
@@ -71,11 +70,6 @@ class Held:
         except Unstorable:  # a sink may take it all the same, and says so where it does not
             self.scale.bytes += _UNKNOWN * len(pairs)
         self.pairs.extend(pairs)
-
-    @property
-    def full(self):
-        """Whether the slice must stop."""
-        return self.scale.full
 
 
 class Groups:
@@ -109,14 +103,9 @@ class Groups:
         groups, combine, plain = self.groups, self.combine, self.plain
         with counters.collecting():
             for key, values in groups.items():
-                if len(values) > 1 and not (plain.packed and key in plain):
+                if len(values) > 1 and key not in plain:
                     groups[key] = [combined(combine, key, values)]
         self.scale.set(groups)
-
-    @property
-    def full(self):
-        """Whether the slice must stop."""
-        return self.scale.full
 
     def blocks(self) -> list[Placed]:
         """Return the groups of each partition, sorted and packed."""

@@ -83,7 +83,7 @@ class _Walk:
             if size >= self.held.scale.chunk:
                 self._flush()
                 size = 0
-                if self.held.full:
+                if self.held.scale.full:
                     self.why = "size"
                     return
             if self.groups == self.most:

@@ -75,7 +75,7 @@ class Jobs:
         record = Record(
             id,
             recipe.name,
-            params or {},
+            params={},
             shards=recipe.num_mappers,
             partitions=recipe.num_reducers if recipe.reducer else 0,
             started=now,

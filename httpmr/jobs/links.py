@@ -12,8 +12,6 @@ from httpmr import codec, keys
 from httpmr.errors import Conflict, UnknownJob
 from httpmr.interfaces import Batch
 
-KINDS = ("start", "operate")
-
 
 class Links:
     """The links of one recipe."""
