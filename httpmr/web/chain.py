@@ -107,7 +107,7 @@ def _unmeant(visit, entry=None):
     if not security.cross_site(request):
         return None
     if security.navigates(request):
-        return pages.page("button.html", name=_name(visit), entry=entry or visit.inside("drive"))
+        return pages.page("button.html", title=_name(visit), entry=entry or visit.inside("drive"))
     raise exc.HTTPForbidden("a request from another site runs nothing")
 
 
