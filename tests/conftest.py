@@ -3,6 +3,8 @@
     database_url    an empty, private database, on each kind of server in turn
     sqlite_url      an empty SQLite file, where the kind of database does not matter
 
+`here` is a clone of the project, for the tests of its README and guides.
+
 HTTPMR_TEST_POSTGRES and HTTPMR_TEST_MARIADB are the URLs of servers on which the tests may
 create what they need. Which databases were tested is said at the end of the run.
 """
@@ -10,11 +12,13 @@ create what they need. Which databases were tested is said at the end of the run
 import os
 import shutil
 import signal
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 import sqlalchemy
+from docslib import clone
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
@@ -111,6 +115,16 @@ def sqlite_url(tmp_path):
 def _run(server, statement):
     with server.connect() as connection:
         connection.exec_driver_sql(statement)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A clone to work in; what is imported there is forgotten after."""
+    environ = clone(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield environ
+    sys.modules.pop("wordcount", None)
 
 
 def pytest_terminal_summary(terminalreporter, config):

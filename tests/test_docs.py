@@ -10,7 +10,7 @@ import urllib.request
 from inspect import isclass
 
 import pytest
-from docslib import GUIDES, README, ROOT, blocks, clone, commands, served
+from docslib import GUIDES, README, ROOT, blocks, commands, served
 
 import httpmr
 from httpmr import mappers, reducers, sinks, sources, stores, testing
@@ -20,16 +20,6 @@ from httpmr.web.commands import commands as on_pages
 MOUNT = "http://127.0.0.1:8000/wordcount"
 DRIVING = ROOT / "docs" / "driving.md"
 TEXT = {path.name: path.read_text("utf-8") for path in [README, *GUIDES]}
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A clone to work in; what is imported there is forgotten after."""
-    environ = clone(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield environ
-    sys.modules.pop("wordcount", None)
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)

@@ -23,6 +23,17 @@ from httpmr.stores import MemoryStore
 ONE = Budget.records(1)
 
 
+def come_to(phase, store=None):
+    """A job that goes through every phase, stepped to the one."""
+    records = dict.fromkeys(range(FAN_IN + 2), "a b")
+    settings = {"reducer": reducers.Identity(), "num_mappers": 1, "num_reducers": 1}
+    jobs = made(words, records, store=store, **settings)
+    job = jobs.start()
+    while job.record.phase != phase:
+        jobs.step(job.id, budget=ONE)
+    return jobs, job
+
+
 class TestWhichSlice:
     def test_a_lane_stays_on_its_shard_to_its_end(self):
         jobs = made(records=20)
@@ -127,17 +138,7 @@ class TestStoreTrouble:
     def test_wherever_it_is_away_nothing_is_lost(self, phase, commit, fault):
         clock = Clock()
         store = Faulty(MemoryStore(clock=clock))
-        jobs = made(
-            words,
-            dict.fromkeys(range(FAN_IN + 2), "a b"),
-            store=store,
-            reducer=reducers.Identity(),
-            num_mappers=1,
-            num_reducers=1,
-        )
-        job = jobs.start()
-        while job.record.phase != phase:
-            jobs.step(job.id, budget=ONE)
+        jobs, job = come_to(phase, store)
         store.plan({commit: fault})
         with pytest.raises(Unavailable if fault == "unavailable" else Uncertain):
             jobs.step(job.id, budget=ONE)
@@ -183,16 +184,7 @@ class TestStoreTrouble:
 
     @pytest.mark.parametrize("phase", ["merge", "reduce"])
     def test_a_damaged_block_fails_the_job(self, phase):
-        jobs = made(
-            words,
-            dict.fromkeys(range(FAN_IN + 2), "a b"),
-            reducer=reducers.Identity(),
-            num_mappers=1,
-            num_reducers=1,
-        )
-        job = jobs.start()
-        while job.record.phase != phase:
-            jobs.step(job.id, budget=ONE)
+        jobs, job = come_to(phase)
         for key in list(Runs(jobs.store).keys(job.id))[::2]:
             batch = Batch()
             batch.put(key, b"1 flipped bit")

@@ -5,11 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import flask
 import pytest
-from docslib import README, ROOT, blocks, clone, commands, served
+from docslib import README, ROOT, blocks, commands, served
 from test_floors import FLOORS
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
@@ -17,16 +16,6 @@ from httpmr.state import TRANSITIONS
 from httpmr.web.commands import WGET
 
 TEXT = README.read_text("utf-8")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A clone to work in; what is imported there is forgotten after."""
-    environ = clone(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield environ
-    sys.modules.pop("wordcount", None)
 
 
 def test_the_first_screen_holds_it_all():
