@@ -13,6 +13,9 @@ slice moves its shard. It does not know what a record is, nor what a slice does 
 import math
 import time
 
+QUICK = 0.001
+"""Seconds: records that take less together are looked at as one."""
+
 
 class Budget:
     """At most `seconds` and at most `records`; whichever is reached first stops the slice.
@@ -42,9 +45,23 @@ class Budget:
         self.why = None
         self.allowed = self.seconds
         self.began = self.last = self.clock()
+        self.due = -math.inf
+
+    def opened(self):
+        """Note that what it takes to get the slice's first record is over: it is no record.
+
+        The work may then take as long again, even beyond `seconds`: where slices are so short
+        that preparing them is all they can do, a job would crawl.
+        """
+        self.last = self.clock()
+        self.allowed = max(self.seconds, 2 * (self.last - self.began))
 
     def more(self):
-        """Note that a record is done; return whether another may begin."""
+        """Note that a record is done; return whether another may begin.
+
+        Need not be asked before the clock passes `due`: until then the answer is yes, and records
+        so quick need not be told from each other.
+        """
         now = self.clock()
         self.done += 1
         self.slowest = max(self.slowest, now - self.last)
@@ -53,40 +70,22 @@ class Budget:
             self.why = "seconds"
         elif self.done >= self.limit:
             self.why = "records"
+        elif self.limit == math.inf:
+            self.due = min(now + QUICK, self.began + self.allowed - self.slowest - QUICK)
         return self.why is None
 
     def over(self, items):
         """Yield `items`, each while it may begin; the first of a slice always may.
 
-        An item is done when the next is asked for. What it takes to get the slice's first
-        (opening what to merge) is no record: the work may then take as long again, even beyond
-        `seconds`, for where slices are so short that preparing them is all they can do, a job
-        would crawl.
+        An item is done when the next is asked for.
         """
-        # The hot loop: `more` in locals.
-        clock, done, last, slowest = self.clock, self.done, self.last, self.slowest
-        first = not done
-        try:
-            for item in items:
-                if first:
-                    first = False
-                    last = clock()
-                    self.allowed = max(self.seconds, 2 * (last - self.began))
-                yield item
-                done += 1
-                now = clock()
-                took = now - last
-                if took > slowest:
-                    slowest = took
-                last = now
-                if now - self.began + slowest > self.allowed:
-                    self.why = "seconds"
-                    return
-                if done >= self.limit:
-                    self.why = "records"
-                    return
-        finally:
-            self.done, self.last, self.slowest = done, last, slowest
+        clock = self.clock
+        for item in items:
+            if not self.done:
+                self.opened()
+            yield item
+            if clock() > self.due and not self.more():
+                return
 
     def __repr__(self):
         return f"Budget(seconds={self.seconds}, records={self.limit})"

@@ -7,7 +7,7 @@ from faults import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpmr.budget import Budget
+from httpmr.budget import QUICK, Budget
 
 
 def records(budget, clock, durations):
@@ -85,6 +85,18 @@ def test_walking_stops_where_asking_does(durations, seconds, limit):
     walked.start()
     assert over(walked, other, durations) == expected
     assert (walked.done, walked.why) == (asked.done, asked.why)
+
+
+@given(st.lists(st.floats(0, 0.01), min_size=1, max_size=300), st.floats(0.01, 0.2))
+def test_quick_records_are_looked_at_together_and_stop_in_time(durations, seconds):
+    clock = Clock(now=0.0)
+    budget = Budget(seconds=seconds, clock=clock)
+    budget.start()
+    done = over(budget, clock, durations)
+    if done < len(durations):
+        assert budget.why == "seconds"
+        assert clock.now + max(durations[:done]) + 2 * QUICK >= seconds
+    assert clock.now <= max(seconds, durations[0]) + max(durations[:done])
 
 
 def test_a_walk_may_go_on():

@@ -110,7 +110,7 @@ class TestUnstorable:
             return [(key, object() if key == 5 else 1)]
 
         outcome, slices = over_and_over(mapper, range(64))
-        assert outcome.records in (1, 2, 4) and slices < 8
+        assert 1 <= outcome.records <= 5 and slices < 8
         assert groups(outcome)[0][0] == (0, [1])
 
     def test_the_first_record_is_to_blame_alone(self):

@@ -5,11 +5,19 @@ drops it whole. The slice then ends before the record: at the record's own slice
 again, alone, and put aside or stopped at.
 """
 
+from itertools import chain, starmap
+
 from httpmr import counters
 from httpmr.engine import blame
+from httpmr.engine.ahead import Ahead
 from httpmr.engine.gather import Groups, Held
 from httpmr.errors import InputError
 from httpmr.state import Outcome
+
+AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
+"""Records that are read ahead and mapped in one go at most, and how long they may take for more."""
+
+_MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
 def map_records(recipe, task, store, budget):
@@ -63,6 +71,9 @@ class _Walk:
         self.bad = self.past = self.pause = None
         self.why = None
         self.buffer = []  # what was emitted and is not in `held` yet
+        self.at_once = 1
+        self.emitted = 0
+        self.last = budget.clock()
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
     def run(self, counted):
@@ -85,63 +96,95 @@ class _Walk:
         after = self.task.after if self.cursor is None else self.cursor
         bounds = [*self.marks, self.task.until]
         for number, until in enumerate(bounds):
-            if not self._stretch(after, until, counted):
-                return
+            ahead = Ahead(self.recipe.source, after, until)
+            while some := ahead.take(self._at_once()):
+                if not self.records:
+                    self.budget.opened()
+                if not self._mapped(some, counted):
+                    return
             if until is not None:
                 self.cursor = after = until
             self.marks = self.task.marks[number + 1 :]
         self.done = True
 
-    def _stretch(self, after, until, counted):
-        """Map from one mark to the next; return whether the end was reached."""
-        # The hot loop: what it asks for at each record is at hand, and nothing else is asked.
-        source, map_record = self.recipe.source, self.recipe.mapper.map
-        buffer, scale, most = self.buffer, self.held.scale, self.task.notes.get("most", 0)
-        take, refused, records, cursor = buffer.extend, blame.REFUSED, self.records, self.cursor
-        size = len(buffer)  # without what the present record emits
-        first = True
-        try:
-            for key, value in self.budget.over(source.read(after, until)):
-                if first or key is None:
-                    blame.check_key(source, key, after)
-                    first = False
-                try:
-                    pairs = map_record(key, value)
-                    if pairs.__class__ in refused:
-                        raise blame.not_pairs(map_record, pairs)
-                    take(pairs)
-                except Exception as error:
-                    del buffer[size:]
-                    counted.clear()
-                    self._failed(key, error, records)
-                    return False
-                cursor = key
-                records += 1
-                if counted:
-                    self.counters = counters.add(self.counters, counted)
-                    counted.clear()
-                size = len(buffer)
-                if size >= scale.chunk:
-                    self._flush()
-                    size = 0
-                    if scale.full:
-                        self.why = "size"
-                        return False
-                if records == most:
-                    self.why = "records"
-                    return False
-        finally:
-            self.cursor, self.records = cursor, records
-        self.why = self.budget.why
-        return not self.why
+    def _at_once(self):
+        """How many records to read ahead: few if they take long, or emit much."""
+        now = self.budget.clock()
+        quick, self.last = now - self.last < AT_ONCE_SECONDS, now
+        self.at_once = min(2 * self.at_once, AT_ONCE) if quick else 1 + self.at_once // 4
+        room = self.held.scale.chunk * self.records // (self.emitted + 1)
+        most = self.task.notes.get("most", AT_ONCE + self.records) - self.records
+        return max(1, min(self.at_once, room, most))
 
-    def _failed(self, key, error, records):
+    def _mapped(self, some, counted):
+        """Map records that were read ahead; return whether the slice goes on."""
+        while some:
+            done = self._hold(some, counted)
+            if not done:
+                if len(some) == 1:
+                    return False
+                # One of them failed: which, is seen where each is mapped alone.
+                return all(self._mapped([record], counted) for record in some)
+            self.cursor = some[done - 1][0]
+            self.records += done
+            if counted:
+                self.counters = counters.add(self.counters, counted)
+                counted.clear()
+            some = some[done:]
+            if len(self.buffer) >= self.held.scale.chunk:
+                self._flush()
+                if self.held.scale.full:
+                    self.why = "size"
+                    return False
+            self.why = self.budget.why
+            if self.records == self.task.notes.get("most", 0):
+                self.why = "records"
+            if self.why:
+                return False
+        return True
+
+    def _hold(self, some, counted):
+        """Map records and hold what they emit; return how many: 0 if one failed.
+
+        The hot loop is in C, but for `_given`.
+        """
+        buffer, size = self.buffer, len(self.buffer)
+        self.given = 0
+        try:
+            mapped = starmap(self.recipe.mapper.map, some)
+            buffer.extend(chain.from_iterable(self._given(mapped, len(some))))
+        except Exception as error:
+            del buffer[size:]
+            counted.clear()
+            if len(some) == 1:
+                self._failed(some[0][0], error)
+            return 0
+        self.emitted += len(buffer) - size
+        return self.given
+
+    def _given(self, mapped, expected):
+        """Yield what the mapper gives for record after record, while there is time and room."""
+        budget, refused, given = self.budget, blame.REFUSED, 0
+        clock = budget.clock
+        for pairs in mapped:
+            if pairs.__class__ in refused:
+                raise blame.not_pairs(self.recipe.mapper.map, pairs)
+            yield pairs
+            given += 1
+            if clock() > budget.due and not (budget.more() and len(self.buffer) < _MUCH):
+                break
+        else:
+            if given < expected:
+                raise RuntimeError("the mapper raised StopIteration")
+        self.given = given
+
+    def _failed(self, key, error):
         """Note why the slice ends before the record `key`."""
         if not blame.surroundings(error):
             self.bad = blame.bad(key, error)
             self.past = {"cursor": key, "marks": self.marks}
             self.why = "a bad record"
-        elif records:
+        elif self.records:
             self.why = "an error of the surroundings"
         else:
             raise blame.away(error) from error

@@ -1,0 +1,169 @@
+"""Records are read and mapped many at a time, as if they were one by one."""
+
+import random
+
+import pytest
+from faults import Clock
+from hypothesis import given
+from hypothesis import strategies as st
+from slices import Broken, groups, map_task, mapped, recipe
+
+import httpmr
+from httpmr import reducers
+from httpmr.budget import Budget
+from httpmr.engine import run_slice
+from httpmr.engine.ahead import Ahead
+from httpmr.engine.gather import Groups
+from httpmr.errors import InputError
+from httpmr.sources import Memory
+from httpmr.stores import MemoryStore
+
+MANY = 1000
+
+
+def taken(source, most):
+    """What is taken so many at a time, and how it ended."""
+    ahead, records = Ahead(source, None, None), []
+    try:
+        while some := ahead.take(most):
+            assert len(some) <= most
+            records += some
+    except Exception as error:
+        return records, error
+    return records, None
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+class TestAhead:
+    def test_it_takes_all(self, most):
+        source = Memory({n: str(n) for n in range(10)})
+        assert taken(source, most) == ([(n, str(n)) for n in range(10)], None)
+
+    def test_what_reading_raises_comes_after_what_was_read(self, most):
+        error = OSError("the disk")
+        assert taken(Broken(error, range(5)), most) == ([(n, n) for n in range(5)], error)
+
+    @pytest.mark.parametrize("wrong", [(None, 1), 7, (1, 2, 3)])
+    def test_a_record_that_is_none_comes_after_those_before_it(self, most, wrong):
+        class Wrong(Memory):
+            def read(self, after, until):
+                yield from [(1, 1), (2, 2), wrong, (3, 3)]
+
+        records, error = taken(Wrong({}), most)
+        assert records == [(1, 1), (2, 2)]
+        assert isinstance(error, InputError if wrong == (None, 1) else (TypeError, ValueError))
+
+
+class TestManyAtATime:
+    @given(st.sets(st.integers(0, MANY - 1), max_size=3), st.randoms())
+    def test_the_first_that_fails_ends_the_slice_before_it(self, failing, rng):
+        """Whatever it emitted before it failed, and those that ran before, again."""
+
+        def mapper(key, value):
+            httpmr.count("began")
+            for n in range(rng.randrange(3)):
+                yield key, n
+            if key in failing:
+                raise ValueError("no")
+            yield key, "whole"
+
+        outcome = mapped(mapper, range(MANY))
+        first = min(failing, default=MANY)
+        assert outcome.records == outcome.counters.get("began", 0) == first
+        assert outcome.cursor == (first - 1 if first else None)
+        assert [k for k, values in groups(outcome).get(0, []) if values[-1] == "whole"] == [
+            *range(first)
+        ]
+        assert (outcome.bad.key if failing else outcome.bad) == (first if failing else None)
+
+    def test_a_mapper_that_raises_stop_iteration_fails(self):
+        """Else it would look as if there were no records left."""
+
+        def mapper(key, value):
+            if key == 700:
+                raise StopIteration
+            return [(key, value)]
+
+        outcome = mapped(mapper, range(MANY))
+        assert (outcome.records, outcome.bad.key, outcome.done) == (700, 700, False)
+        assert "the mapper raised StopIteration" in outcome.bad.message
+
+    @pytest.mark.parametrize("given", [None, "ab", b"ab", ("a", 1), {("a", 1): 2}])
+    def test_what_is_no_iterable_of_pairs_is_found_among_many(self, given):
+        outcome = mapped(lambda k, v: given if k == 500 else [(k, v)], range(MANY))
+        assert (outcome.records, outcome.bad.key) == (500, 500)
+        assert "yield (key, value) pairs" in outcome.bad.message
+
+    def test_slow_records_after_many_quick_ones_end_the_slice_in_time(self):
+        clock = Clock()
+
+        def mapper(key, value):
+            clock.pass_(0.3 if key >= 600 else 0.000_001)
+            return [(key, value)]
+
+        source = Memory({n: n for n in range(MANY)})
+        budget = Budget(seconds=2.0, clock=clock)
+        began = clock.now
+        outcome = run_slice(recipe(mapper, source), map_task(until=MANY - 1), MemoryStore(), budget)
+        assert 600 < outcome.records <= 606 and outcome.why == "seconds"
+        assert clock.now - began <= 2.0
+        assert outcome.cursor == outcome.records - 1
+
+    def test_records_that_emit_much_do_not_pile_up(self, monkeypatch):
+        clock, added = Clock(), []
+
+        def mapper(key, value):
+            clock.pass_(0.002 if key >= 500 else 0.0)
+            return [(n % 7, 1) for n in range(20_000)] if key >= 500 else []
+
+        def add(self, pairs):
+            added.append(len(pairs))
+            return of_groups(self, pairs)
+
+        of_groups = Groups.add
+        monkeypatch.setattr(Groups, "add", add)
+        budget = Budget(seconds=60.0, clock=clock)
+        made = recipe(mapper, Memory({n: n for n in range(530)}), reducer=reducers.Sum())
+        outcome = run_slice(made, map_task(until=529), MemoryStore(), budget)
+        assert outcome.done and outcome.records == 530
+        assert sum(v for _, [v] in groups(outcome)[0]) == sum(added) == 30 * 20_000
+        assert max(added) == 20_000
+
+    def test_reading_ahead_costs_no_time_where_reading_is_slow(self):
+        clock = Clock()
+
+        class Slow(Memory):
+            def read(self, after, until):
+                for record in super().read(after, until):
+                    clock.pass_(0.1)
+                    yield record
+
+        source = Slow({n: n for n in range(MANY)})
+        made = recipe(source=source)
+        budget = Budget(seconds=2.0, clock=clock)
+        began = clock.now
+        outcome = run_slice(made, map_task(until=MANY - 1), MemoryStore(), budget)
+        assert 15 <= outcome.records <= 20
+        assert clock.now - began <= 2.2
+
+
+def test_how_many_are_read_ahead_changes_nothing():
+    rng = random.Random(1)
+    values = [rng.randrange(50) for _ in range(MANY)]
+
+    def mapper(key, value):
+        return [(value, key)] * (value % 3)
+
+    whole = mapped(mapper, values, notes={})
+    pieces, cursor, store = [], None, MemoryStore()
+    made = recipe(mapper, Memory(dict(enumerate(values))))
+    while cursor != MANY - 1:
+        outcome = run_slice(
+            made,
+            map_task(until=MANY - 1, cursor=cursor),
+            store,
+            Budget.records(rng.randrange(1, 99)),
+        )
+        cursor = outcome.cursor
+        pieces += [(k, v) for k, held in groups(outcome).get(0, []) for v in held]
+    assert sorted(pieces) == [(k, v) for k, held in groups(whole)[0] for v in held]
