@@ -4,7 +4,8 @@ import codecs
 import csv
 
 from httpmr.errors import InputError, RecipeError
-from httpmr.sources.files import Files, check_encoding, opened, undecodable
+from httpmr.sources.files import Files, opened
+from httpmr.sources.textfiles import check_encoding, undecodable
 
 
 class CSVFiles(Files):

@@ -1,11 +1,9 @@
-"""Text files as sources: what all of them share, and the lines themselves.
+"""Files as sources: which there are, where they are split, and how they are opened.
 
 A record's key is (path, byte offset of its beginning), so keys ascend as the files do, sorted by
-path, and as the bytes in each. A split may be at any byte: `TextFiles` goes on with the first
-line that begins after it, so that each line is read by exactly one shard.
+path, and as the bytes in each. What a record is, is not known here.
 """
 
-import codecs
 import glob
 import gzip
 import io
@@ -114,77 +112,6 @@ class Files(Source):
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(map(repr, self.patterns))})"
-
-
-class TextFiles(Files):
-    """The lines of text files: ((path, byte offset), line without its end).
-
-    A line ends with a newline, or a carriage return and a newline, and with nothing else.
-    """
-
-    def __init__(self, *patterns, encoding="utf-8", errors="strict"):
-        super().__init__(*patterns)
-        check_encoding(type(self).__name__, encoding, errors)
-        self.encoding = encoding
-        self.errors = errors
-
-    def read(self, after, until):
-        encoding, errors = self.encoding, self.errors
-        for path, low, high in self.ranges(after, until):
-            with opened(path, high - low) as file:
-                offset = _beginning(file, low, high)
-                if offset > high:
-                    continue
-                # The hot loop: what one record costs before any user code runs.
-                try:
-                    for line in file:
-                        text = line.removesuffix(b"\r\n").removesuffix(b"\n")
-                        yield (path, offset), text.decode(encoding, errors)
-                        offset += len(line)
-                        if offset > high:
-                            break
-                except UnicodeDecodeError as error:
-                    raise undecodable(self, path, offset, error) from error
-
-    def __repr__(self):
-        options = ""
-        if self.encoding != "utf-8":
-            options += f", encoding={self.encoding!r}"
-        if self.errors != "strict":
-            options += f", errors={self.errors!r}"
-        return f"{super().__repr__()[:-1]}{options})"
-
-
-def _beginning(file, low, high):
-    """Seek to the first line that begins after `low`; return its offset, or one above `high`."""
-    if low < 0:
-        return 0
-    file.seek(low)
-    # Never past `high`: a shard inside one huge line must not read the line to its end.
-    skipped = file.readline(max(0, high - low))
-    return low + len(skipped) if skipped.endswith(b"\n") else high + 1
-
-
-def check_encoding(name, encoding, errors="strict"):
-    """Raise RecipeError unless lines of text in `encoding` end at a byte 10."""
-    try:
-        codecs.lookup_error(errors)
-        if b"\n".decode(encoding) == "\n":
-            return
-    except LookupError as error:
-        raise RecipeError(f"{name}: {error}: see the standard encodings of Python") from error
-    except (UnicodeError, TypeError, AttributeError):
-        pass
-    remedy = "convert the files, say to utf-8"
-    raise RecipeError(f"{name} cannot split {encoding!r} into lines at a byte: {remedy}")
-
-
-def undecodable(source, path, offset, error):
-    """Return the InputError for a line at `offset` that cannot be decoded."""
-    offset += error.start
-    remedy = f"{type(source).__name__}(..., encoding=...) says what it is"
-    message = f"{path}: byte {offset} is not {source.encoding} ({error.reason}): {remedy}"
-    return InputError(message, path=path, offset=offset)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 
 from httpmr.errors import InputError
-from httpmr.sources.files import TextFiles
+from httpmr.sources.textfiles import TextFiles
 
 
 class JSONLines(TextFiles):

@@ -3,11 +3,14 @@
 import gzip
 import os
 import random
+import tempfile
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpmr.errors import InputError, RecipeError
 from httpmr.sources import TextFiles
@@ -241,6 +244,39 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
     assert [line for _, line in latin.read(None, None)][-1] == "naïve"
     lossy = TextFiles(tmp_path / "a.txt", errors="replace")
     assert [line for _, line in lossy.read(None, None)][-1] == "na\ufffdve"
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"\xe2", b"\x82", b"\xac", b"\xff"])),
+    st.sampled_from(["utf-8", "ascii", "latin-1", "cp1252", "utf-8-sig"]),
+    st.sampled_from(["strict", "ignore", "replace", "backslashreplace", "surrogateescape"]),
+)
+def test_lines_are_decoded_together_as_each_would_be_alone(pieces, encoding, errors):
+    content, offset = b"".join(pieces), 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/a.txt"
+        Path(path).write_bytes(content)
+        read = TextFiles(path, encoding=encoding, errors=errors).read(None, None)
+        for line in content.split(b"\n"):
+            ended = offset + len(line) < len(content)
+            try:
+                text = (line.removesuffix(b"\r") if ended else line).decode(encoding, errors)
+            except UnicodeDecodeError as error:
+                with pytest.raises(InputError) as caught:
+                    next(read)
+                assert caught.value.offset == offset + error.start
+                return
+            if line or ended:
+                assert next(read) == ((path, offset), text)
+            offset += len(line) + 1
+        assert next(read, None) is None
+
+
+def test_text_that_is_not_cut_at_a_byte_is_read_line_by_line(tmp_path):
+    """In UTF-7, what looks like other letters may be a newline."""
+    write(tmp_path, {"a.txt": b"one+AAo-two\nthree\n"})
+    read = TextFiles(tmp_path / "a.txt", encoding="utf-7").read(None, None)
+    assert [(key[1], line) for key, line in read] == [(0, "one\ntwo"), (12, "three")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""The lines of text files.
+
+A split may be at any byte: `TextFiles` goes on with the first line that begins after it, so that
+each line is read by exactly one shard.
+"""
+
+import codecs
+from bisect import bisect_right
+from itertools import accumulate, repeat
+
+from httpmr.errors import InputError, RecipeError
+from httpmr.sources.files import BUFFER, Files, opened
+
+FIRST_READ = 4096
+"""Bytes read at once: few at first, for a slice may end soon, then more, up to BUFFER."""
+
+_TOGETHER = {"utf-8", "ascii", "iso8859-1"}
+"""Encodings in which text is its lines' text joined, wherever it is cut into lines."""
+
+_ERRORS = {"strict", "ignore", "replace", "backslashreplace", "surrogateescape"}
+
+
+class TextFiles(Files):
+    """The lines of text files: ((path, byte offset), line without its end).
+
+    A line ends with a newline, or a carriage return and a newline, and with nothing else.
+    """
+
+    def __init__(self, *patterns, encoding="utf-8", errors="strict"):
+        super().__init__(*patterns)
+        check_encoding(type(self).__name__, encoding, errors)
+        self.encoding = encoding
+        self.errors = errors
+        self.together = codecs.lookup(encoding).name in _TOGETHER and errors in _ERRORS
+
+    def read(self, after, until):
+        for path, low, high in self.ranges(after, until):
+            with opened(path, high - low) as file:
+                offset = _beginning(file, low, high)
+                size = FIRST_READ
+                while offset <= high and (lines := file.readlines(min(size, high - offset + 1))):
+                    # What one record costs before any user code runs: in C, for it is much.
+                    offsets = list(accumulate(map(len, lines), initial=offset))
+                    offset = offsets.pop()
+                    if offset > high:
+                        kept = bisect_right(offsets, high)
+                        del offsets[kept:], lines[kept:]
+                    texts = self._decoded(path, offsets, lines)
+                    yield from zip(zip(repeat(path), offsets), texts)  # noqa: B905
+                    size = min(4 * size, BUFFER)
+
+    def _decoded(self, path, offsets, lines):
+        """Return the text of each line."""
+        if self.together:
+            try:
+                text = b"".join(lines).decode(self.encoding, self.errors)
+                return text.replace("\r\n", "\n").split("\n")
+            except UnicodeDecodeError:  # which line it is, is found in this way
+                pass
+        return self._one_by_one(path, offsets, lines)
+
+    def _one_by_one(self, path, offsets, lines):
+        for offset, line in zip(offsets, lines):  # noqa: B905
+            try:
+                text = line.removesuffix(b"\r\n").removesuffix(b"\n")
+                yield text.decode(self.encoding, self.errors)
+            except UnicodeDecodeError as error:
+                raise undecodable(self, path, offset, error) from error
+
+    def __repr__(self):
+        options = ""
+        if self.encoding != "utf-8":
+            options += f", encoding={self.encoding!r}"
+        if self.errors != "strict":
+            options += f", errors={self.errors!r}"
+        return f"{super().__repr__()[:-1]}{options})"
+
+
+def _beginning(file, low, high):
+    """Seek to the first line that begins after `low`; return its offset, or one above `high`."""
+    if low < 0:
+        return 0
+    file.seek(low)
+    # Never past `high`: a shard inside one huge line must not read the line to its end.
+    skipped = file.readline(max(0, high - low))
+    return low + len(skipped) if skipped.endswith(b"\n") else high + 1
+
+
+def check_encoding(name, encoding, errors="strict"):
+    """Raise RecipeError unless lines of text in `encoding` end at a byte 10."""
+    try:
+        codecs.lookup_error(errors)
+        if b"\n".decode(encoding) == "\n":
+            return
+    except LookupError as error:
+        raise RecipeError(f"{name}: {error}: see the standard encodings of Python") from error
+    except (UnicodeError, TypeError, AttributeError):
+        pass
+    remedy = "convert the files, say to utf-8"
+    raise RecipeError(f"{name} cannot split {encoding!r} into lines at a byte: {remedy}")
+
+
+def undecodable(source, path, offset, error):
+    """Return the InputError for a line at `offset` that cannot be decoded."""
+    offset += error.start
+    remedy = f"{type(source).__name__}(..., encoding=...) says what it is"
+    message = f"{path}: byte {offset} is not {source.encoding} ({error.reason}): {remedy}"
+    return InputError(message, path=path, offset=offset)
