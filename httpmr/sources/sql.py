@@ -1,6 +1,7 @@
 """The rows of a database table, in the order of a unique key."""
 
 import operator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import sqlalchemy
@@ -10,13 +11,13 @@ from httpmr import sql
 from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Source
 
-COUNTED = 2**17
+COUNTED = 2**20
 """Rows that `split` looks for at most before it decides on its step: its longest statement."""
 
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
 
-FIRST_PAGE, PAGE = 64, 2048
+FIRST_PAGE, PAGE = 64, 4096
 """Rows read at once: few at first, for a slice may end soon, then more."""
 
 PAGE_BYTES = 4 * 1024 * 1024
@@ -40,8 +41,7 @@ class SQLTable(Source):
             raise RecipeError(f"SQLTable: table is a name or a SQLAlchemy Table, not {table!r}")
         if where is not None and not isinstance(where, (str, sqlalchemy.ColumnElement)):
             raise RecipeError(f"SQLTable: where is SQL text or an expression, not {where!r}")
-        sql.engine(database)  # a URL that cannot work is told now; it does not connect
-        self.database = database
+        self.engine = sql.engine(database)  # a URL that cannot work is told now; no connection yet
         self.table = table
         self.key = _names("key", (key,) if isinstance(key, str) else key)
         self.columns = None if columns is None else _names("columns", columns)
@@ -50,21 +50,31 @@ class SQLTable(Source):
 
     def read(self, after, until):
         shape = self._shape()
-        names, key_of, parts = shape.names, shape.key_of, len(self.key)
         limit = FIRST_PAGE
         while True:
             query = self._between(shape.columns, after, until, operator.le)
             rows = self._fetch(_wanted(query, self.where).limit(limit), shape.plain)
-            for row in rows:
-                key = key_of(row)
-                if key is None or key == after or (parts > 1 and None in key):
-                    self._checked(key, after)
-                yield key, dict(zip(names, row))  # noqa: B905  (the key may stand after them)
-                after = key
+            keys = list(map(shape.key_of, rows))
+            sound = self._sound(keys, after)
+            yield from zip(keys[:sound], map(shape.row_of, rows))  # noqa: B905
+            if sound < len(keys):
+                self._checked(keys[sound], keys[sound - 1] if sound else after)
             if len(rows) < limit:
                 return
+            after = keys[-1]
             weight = sum(len(value) for value in rows[-1] if isinstance(value, (str, bytes)))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // (weight + 1)))
+
+    def _sound(self, keys, after):
+        """Return how many of the keys can be gone on after, from the first on."""
+        parts = len(self.key) > 1 and self._shape().nullable
+        if not parts and len({None, after, *keys}) == len({None, after}) + len(keys):
+            return len(keys)
+        for number, key in enumerate(keys):
+            if key is None or key == after or (parts and None in key):
+                return number
+            after = key
+        return len(keys)
 
     def last(self):
         """Return the greatest key of the table, in `where` or not: a bound that is found at once.
@@ -114,7 +124,7 @@ class SQLTable(Source):
         return bool(self._fetch(_wanted(query, self.where).limit(1)))
 
     def _between(self, columns, after, until, below):
-        key, dialect = self._shape().key, sql.engine(self.database).dialect.name
+        key, dialect = self._shape().key, self.engine.dialect.name
         query = sqlalchemy.select(*columns).order_by(*key)
         if after is not None:
             query = query.where(sql.bound(key, self._parts(after), operator.gt, dialect))
@@ -125,7 +135,7 @@ class SQLTable(Source):
     def _fetch(self, query, plain=False):
         """Return the rows of a query; `plain`: as the driver gives them, which is faster."""
         try:
-            with sql.reading(sql.engine(self.database)) as connection:
+            with sql.reading(self.engine) as connection:
                 result = connection.execute(query)
                 return sql.plain_rows(result) if plain else result.fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
@@ -152,11 +162,10 @@ class SQLTable(Source):
 
     def _shape(self):
         if self._looked_up is None:
-            engine = sql.engine(self.database)
-            known = sql.table(engine, self.table, InputError)
+            known = sql.table(self.engine, self.table, InputError)
             wanted = (*self.key, *(self.columns or ()))
             sql.check_columns(known, self.table, wanted, InputError)
-            self._check_unique(known, sql.unique(engine, known))
+            self._check_unique(known, sql.unique(self.engine, known))
             self._looked_up = self._described(known)
         return self._looked_up
 
@@ -178,21 +187,21 @@ class SQLTable(Source):
             key=[columns[name] for name in self.key],
             nullable=[columns[name] for name in self.key if known.columns[name].nullable],
             columns=[columns[name] for name in selected],
-            names=names,
+            row_of=_row_of(names),
             key_of=operator.itemgetter(*(selected.index(name) for name in self.key)),
             plain=not any(self._processed(columns[name].type) for name in selected),
         )
 
     def _processed(self, kind):
         """Whether SQLAlchemy makes other values of a type's than the driver gives."""
-        dialect = sql.engine(self.database).dialect
+        dialect = self.engine.dialect
         try:
             return kind.dialect_impl(dialect).result_processor(dialect, None) is not None
         except (exc.SQLAlchemyError, TypeError):  # it depends on what each result says
             return True
 
     def __repr__(self):
-        url = sql.engine(self.database).url.render_as_string(hide_password=True)
+        url = self.engine.url.render_as_string(hide_password=True)
         key = self.key[0] if len(self.key) == 1 else self.key
         options = "" if self.columns is None else f", columns={list(self.columns)!r}"
         if self.where is not None:
@@ -207,9 +216,15 @@ class _Shape(NamedTuple):
     key: list
     nullable: list
     columns: list
-    names: list
+    row_of: Callable  # from what the driver gives to a dict
     key_of: operator.itemgetter
     plain: bool  # the driver's values are those that SQLAlchemy would give
+
+
+def _row_of(names):
+    # A dict display is three times as fast as dict(zip(names, row)), and as a statement shorter.
+    items = ", ".join(f"{str(name)!r}: row[{at}]" for at, name in enumerate(names))
+    return eval(f"lambda row: {{{items}}}")
 
 
 def _wanted(query, where):
