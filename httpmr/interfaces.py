@@ -47,6 +47,13 @@ class Reducer:
     are grouped must not change what `reduce` makes of them.
     """
 
+    tally: Callable[[dict, list[Pair]], bool] | None = None
+    """`tally(totals, pairs) -> bool`: `combine` for many pairs at once, where that is faster.
+
+    Makes of `totals[key]`, for each pair, what `combine` would make of it and the value, and
+    returns True; or changes nothing and returns False, and `combine` is asked.
+    """
+
 
 class Partitioner(ABC):
     """Which reducer a key goes to."""

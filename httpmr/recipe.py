@@ -84,6 +84,7 @@ class Recipe:
     max_bad_records: int = 0
     keep: int = 10
     combine: Callable | None = field(default=None, init=False)
+    tally: Callable | None = field(default=None, init=False)
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:
@@ -145,11 +146,22 @@ class Recipe:
         if combiner is not None and self.reducer is None:
             raise RecipeError("combiner= needs a reducer=: a map-only job groups nothing")
         object.__setattr__(self, "combine", combine)
+        object.__setattr__(self, "tally", _tally(combiner or self.reducer))
 
     def _in_range(self, name, kind, low, high):
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             raise RecipeError(f"{name}= must be {low} to {high:,}, not {value!r:.80}")
+
+
+def _tally(combiner):
+    """Return its `tally`, unless a subclass changed what `combine` does."""
+    for kind in type(combiner).__mro__:
+        if "tally" in vars(kind):
+            return combiner.tally
+        if "combine" in vars(kind):
+            return None
+    return None
 
 
 def _name(function):

@@ -207,6 +207,32 @@ class TestCombine:
         assert "a value of type object cannot be stored" in outcome.bad.message
 
 
+class TestTally:
+    """What a reducer can add up many pairs at a time comes to the same."""
+
+    def test_numbers_of_other_types_may_come_late(self):
+        values = [1] * 2500 + [0.5, 0.25] + [1] * 2500
+        outcome = mapped(lambda k, v: [(k % 2, v)], values, reducer=reducers.Sum())
+        assert groups(outcome) == {0: [(0, [2500.5]), (1, [2500.25])]}
+
+    def test_keys_keep_the_form_first_emitted(self):
+        emitted = [(1, 1), (2.0, 1), (1.0, 1), (2, 0.5)]
+        outcome = mapped(lambda k, v: [v] * 400, emitted, reducer=reducers.Sum())
+        assert repr(groups(outcome)) == "{0: [(1, [800]), (2.0, [600.0])]}"
+
+    def test_a_key_that_cannot_be_one_is_told_as_ever(self):
+        outcome = mapped(lambda k, v: [([], 1)], reducer=reducers.Sum())
+        assert "a key of type list cannot be a key: []" in outcome.bad.message
+
+    def test_a_combiner_of_ones_own_is_asked_instead(self):
+        outcome = mapped(
+            lambda k, v: [("a", 1)] * 3,
+            reducer=reducers.Sum(),
+            combiner=lambda k, v: 10 * sum(v),
+        )
+        assert groups(outcome) == {0: [("a", [30])]}
+
+
 class TestScale:
     def test_it_stops_well_before_a_commit_would_be_too_large(self):
         outcome = mapped(lambda k, v: [(k, b"x" * 100_000)], range(1000))

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import pytest
 
-from httpmr import keys
+from httpmr import keys, reducers
 from httpmr.errors import RecipeError
 from httpmr.interfaces import Mapper, Partitioner, Reducer, Sink, Source
 from httpmr.recipe import MOST_PARTITIONS, MOST_SHARDS, Crc32Partitioner, Recipe
@@ -183,3 +183,22 @@ class TestCrc32Partitioner:
         partition = Crc32Partitioner().partition
         some = [*map(str, range(500)), *range(500), date(2020, 1, 1)]
         assert {partition(key, 7) for key in some} == set(range(7))
+
+
+def test_a_tally_goes_with_the_combine_of_its_own_class():
+    class Doubled(reducers.Sum):
+        def combine(self, key, values):
+            return 2 * super().combine(key, values)
+
+    class Named(reducers.Sum):
+        pass
+
+    def tally(**settings):
+        return made(**settings).tally
+
+    assert tally(reducer=reducers.Sum()) and tally(reducer=Named())
+    assert tally(reducer=Doubled()) is None
+    assert tally(reducer=reducers.Sum(), combiner=Doubled()) is None
+    assert tally(reducer=reducers.Sum(), combiner=lambda key, values: 1) is None
+    assert tally(reducer=Doubled(), combiner=reducers.Sum())
+    assert tally() is None

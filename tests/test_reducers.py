@@ -208,3 +208,23 @@ def test_top_refuses_a_key_that_is_no_function():
 @pytest.mark.parametrize("module", [reducers, exact, identity, order, sums])
 def test_the_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
+
+
+class TestTally:
+    """Sums of many pairs at once: what combining gives, or nothing."""
+
+    @given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.integers(), st.booleans()))))
+    def test_whole_numbers_are_added_up(self, pairs):
+        totals = {"a": 7}
+        assert reducers.Sum().tally(totals, pairs)
+        expected = {"a": 7 + sum(v for k, v in pairs if k == "a")}
+        for key in {k for k, _ in pairs} - {"a"}:
+            expected[key] = sum(v for k, v in pairs if k == key)
+        assert totals == expected
+        assert set(map(type, totals.values())) == {int}
+
+    @pytest.mark.parametrize("other", [1.5, Decimal(1), Fraction(1), "x", None, sums.Exact(1, 2)])
+    def test_anything_else_is_left_as_it_was(self, other):
+        totals = {"a": 7}
+        assert not reducers.Sum().tally(totals, [("a", 1), ("b", other), ("a", 2)])
+        assert totals == {"a": 7}

@@ -81,19 +81,38 @@ class Groups:
         self.combine = recipe.combine
         self.plain = Uncombined(task)
         self.groups = defaultdict(list)
+        self.totals = {}  # {key: what is combined already}, while the combiner can tally
+        self.tally = None if self.plain else recipe.tally
         self.scale = Scale()
 
     def add(self, pairs: list) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
         checked(pairs, self.recipe.mapper.map, unpacked=True)
         try:
-            gather(self.groups, pairs)
+            if not self._tallied(pairs):
+                gather(self.groups, pairs)
         except ValueError:
             checked(pairs, self.recipe.mapper.map)
             raise
         self.scale.add(pairs)
         if self.combine and self.scale.full:
             self.fold()
+
+    def _tallied(self, pairs):
+        """Combine pairs at once, if that can be done; if not, then never again in this slice."""
+        if self.tally is None:
+            return False
+        try:
+            if self.tally(self.totals, pairs):
+                return True
+        except TypeError:
+            gather(defaultdict(list), pairs)  # says it better, if it is a key that is wrong
+            raise
+        self.tally = None
+        for key, value in self.totals.items():
+            self.groups[key].append(value)
+        self.totals = {}
+        return False
 
     def fold(self) -> None:
         """Combine what is pending, and weigh what is left.
@@ -105,7 +124,7 @@ class Groups:
             for key, values in groups.items():
                 if len(values) > 1 and key not in plain:
                     groups[key] = [combined(combine, key, values)]
-        self.scale.set(groups)
+        self.scale.set(self.totals or groups)
 
     def blocks(self) -> list[Placed]:
         """Return the groups of each partition, sorted and packed."""
@@ -114,7 +133,8 @@ class Groups:
         task = self.task
         parts = [{} for _ in range(task.fan_out)]
         partition = self.recipe.partitioner.partition
-        for key, values in self.groups.items():
+        totals = {key: [value] for key, value in self.totals.items()}
+        for key, values in (totals or self.groups).items():
             number = partition(key, task.fan_out)
             if type(number) is not int or not 0 <= number < task.fan_out:
                 raise UserCodeError(
@@ -134,6 +154,9 @@ class Uncombined:
 
     def __init__(self, task: Task):
         self.packed = {keys.pack(key) for key in task.notes.get("uncombined", ())}
+
+    def __bool__(self):
+        return bool(self.packed)
 
     def __contains__(self, key):
         return bool(self.packed) and keys.pack(key) in self.packed

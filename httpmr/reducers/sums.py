@@ -1,11 +1,14 @@
 """Reducers that add up: Count, Sum and Mean."""
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from httpmr import codec
 from httpmr.interfaces import Reducer
 from httpmr.reducers.exact import Exact, add, chunks, divided, rounded
+
+_value = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Sum(Reducer):
 
     def combine(self, key, values):
         return add(values)
+
+    def tally(self, totals, pairs):
+        try:
+            if type(sum(map(_value, pairs))) is not int:
+                return False
+        except (TypeError, ArithmeticError):
+            return False
+        total = totals.get
+        for key, value in pairs:
+            totals[key] = total(key, 0) + value
+        return True
 
     def reduce(self, key, values):
         yield key, rounded(add(values))
