@@ -1,7 +1,7 @@
 """The input of each workload, made once in a folder: real text and flights where they are.
 
 `python -m benchmarks.inputs WORKLOAD FOLDER SCALE` makes one, and says what it is. Each is
-repeated until the hand-written loop takes at least five seconds, so that imports do not count. Where
+repeated until the hand-written loop takes some five seconds, so that imports do not count. Where
 `../shared/data` is not, the standard library's source text and made-up flights serve.
 """
 
