@@ -135,6 +135,31 @@ class TestMerge:
         merged(runs, size=5, after=(34, None), opened=opened)
         assert opened == [(3, 1), (4, 0), (4, 1)]
 
+    def test_within_a_group_only_blocks_that_have_others_too_are_opened_on_the_way(self):
+        opened = []
+        runs = [[("a", r), *[("k", (r, n)) for n in range(28)], ("z", r)] for r in range(3)]
+        assert merged(runs, 5, ("k", 45), opened)[0] == ("k", model(runs)[1][1][45:])
+        first, last = 0, 5
+        assert opened[:3] == [(run, first) for run in range(3)]
+        assert sorted(set(opened[3:])) == [(0, last), (1, 3), (1, 4), (1, last)] + [
+            (2, n) for n in range(1, 6)
+        ]
+        assert len(opened) == len(set(opened))
+
+    @pytest.mark.parametrize("skipped", [0, 1, 4, 5, 28, 60, 84])
+    def test_it_is_known_how_many_values_a_group_has_at_most(self, skipped):
+        runs = [[("a", r), *[("k", (r, n)) for n in range(28)], ("z", r)] for r in range(3)]
+        pieces = [piece for pairs in runs for piece in run(pairs, 5)]
+        entries = [
+            Entry((n // 6,), p.keys[0], p.keys[-1], "s", len(p.keys), len(p.values), n)
+            for n, p in enumerate(pieces)
+        ]
+        key, values = next(merge(entries, pieces.__getitem__, ("k", skipped)))
+        most = len(values) if isinstance(values, list) else values.most()
+        left = len(list(values))
+        assert (key, left) == ("k", 84 - skipped)
+        assert most == left, "there is nothing that the index cannot tell, here"
+
     def test_a_block_is_opened_only_when_the_merge_comes_to_it(self):
         opened = []
         pieces = {}
@@ -155,10 +180,12 @@ class TestMerge:
             Entry((n // 8,), p.keys[0], p.keys[-1], "s", len(p.keys), len(p.values), n)
             for n, p in enumerate(pieces)
         ]
-        groups = merge(entries, pieces.__getitem__)
+        opened = []
+        groups = merge(entries, lambda ref: opened.append(ref) or pieces[ref])
         key, values = next(groups)
         assert (key, next(iter(values))) == ("a", 0)
         assert [(key, list(values)) for key, values in groups] == [("b", [0, 1, 2])]
+        assert opened == [0, 7, 15, 23], "nor opened, but where others are in the block"
 
     def test_an_error_is_kept_for_whoever_comes_after_one_that_swallows_it(self):
         pieces = list(run([("a", n) for n in range(30)], 4))

@@ -6,6 +6,7 @@ in run order. A block is opened only when the merge reaches it, and the one grou
 in further blocks is streamed. Where blocks are kept is not known here.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
@@ -33,7 +34,8 @@ class _Run:
 
     def __init__(self, number, entries, order, read):
         self.number = number
-        self.entries = iter(entries)
+        self.entries = entries
+        self.next = 0  # the number of the next entry
         self.order = order
         self.read = read
         self.pass_on()
@@ -41,12 +43,47 @@ class _Run:
     def pass_on(self):
         """Go to the next block; after the last one, `entry` is None."""
         self.open = None
-        self.entry = next(self.entries, None)
+        self.entry = self.entries[self.next] if self.next < len(self.entries) else None
+        self.next += 1
         if self.entry:
             self.low, self.high = self.order(self.entry.first), self.order(self.entry.last)
 
     def first(self):
         return self.sorted[self.at] if self.open else self.low
+
+    def begins(self, key):
+        """Whether the next group is that of the key."""
+        return self.entry is not None and self.first() == key
+
+    def most(self):
+        """How many values the first group has in this run at most, by the index alone."""
+        key, values, number = self.first(), 0, self.next - 1
+        low, high = self.low, self.high
+        while low <= key:
+            entry = self.entries[number]
+            values += entry.values - entry.groups + 1
+            number += 1
+            if high != key or number == len(self.entries):
+                break
+            low, high = map(self.order, self.entries[number][1:3])
+        return values
+
+    def held(self):
+        """How many values the first group has in this block, opened only where it has others."""
+        if not self.open:
+            if self.low == self.high:
+                return self.entry.values
+            self.load()
+        if self.ends is None:
+            return 1
+        return self.ends[self.at] - (self.ends[self.at - 1] if self.at else 0)
+
+    def leave(self):
+        """Pass over the first group, as much of it as this block has, opened if it has others."""
+        if self.open:
+            self.at += 1
+        if not self.open or self.at == len(self.sorted):
+            self.pass_on()
 
     def load(self):
         if not self.open:
@@ -180,6 +217,7 @@ class Stream:
     def __init__(self, runs, horizon):
         self.runs = runs
         self.horizon = horizon
+        self.passed = 0  # values of the first block to come that are passed over
         self.error = None
         self.values = self._walk()
 
@@ -187,35 +225,38 @@ class Stream:
         run = self.runs[0]
         return run.open.keys[run.at] if run.open else run.entry.first
 
+    def most(self):
+        """Return a number of values that there are not more than: few are known to be few."""
+        return sum(run.most() for run in self.runs if run.begins(self.horizon)) - self.passed
+
     def skip(self, count):
-        """Pass over the first `count` values, whole blocks unopened."""
+        """Pass over the first `count` values, whole blocks unopened, before any is walked."""
         for run in self.runs:
-            while run.entry and not run.open and run.low == run.high == self.horizon:
-                if run.entry.values > count:
-                    break
-                count -= run.entry.values
-                run.pass_on()
-            if run.entry and run.first() == self.horizon:
-                break  # what is left to pass over is here
-        for _ in range(count):
-            next(self.values, None)
+            while run.begins(self.horizon):
+                if run.held() > count:
+                    self.passed = count
+                    return
+                count -= run.held()
+                run.leave()
 
     def _walk(self):
         try:
             for run in self.runs:
-                while run.entry and run.first() == self.horizon:
+                while run.begins(self.horizon):
                     run.load()
-                    for _, _, held in run.take(run.at + 1):
-                        yield from held
+                    [(_, _, held)] = run.take(run.at + 1)
                     if run.at == len(run.sorted):
                         run.pass_on()
+                    begin, self.passed = self.passed, 0
+                    yield from held[begin:] if begin else held
         except Exception as error:
             self.error = error
             raise
 
     def drain(self):
-        for _ in self.values:
-            pass
+        """Pass over what was not walked."""
+        self.values.close()
+        self.skip(math.inf)
 
     def __iter__(self):
         return self.values
