@@ -193,6 +193,30 @@ class TestClaim:
         assert only(ledger, job).pace == SLOWEST
 
 
+class TestRenew:
+    def test_a_lease_begins_anew_for_the_same_slice(self, ledger, clock):
+        job = made(ledger)
+        clock.now = claimed(ledger, job).lease
+        first = claimed(ledger, job)
+        clock.pass_(2 * SECONDS - 1)
+        task = ledger.renew(first, SECONDS)
+        assert (task.lease, task.epoch, task.takeovers) == (clock.now + 2 * SECONDS, 2, 1)
+        clock.pass_(2 * SECONDS - 1)
+        assert claimed(ledger, job) is None
+        with pytest.raises(Conflict):
+            ledger.commit(job, first, Outcome())
+        assert ledger.commit(job, task, Outcome())[0].slice == 1
+
+    def test_not_one_that_was_lost(self, ledger, clock):
+        job = made(ledger)
+        task = claimed(ledger, job)
+        clock.now = task.lease
+        rival = claimed(ledger, job)
+        with pytest.raises(Conflict):
+            ledger.renew(task, SECONDS)
+        assert only(ledger, job) == rival
+
+
 class TestRelease:
     def test_it_gives_the_task_back_at_once(self, ledger):
         job = made(ledger)

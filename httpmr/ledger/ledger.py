@@ -100,11 +100,10 @@ class Ledger:
             return None
         taken_over = task.lease > 0
         takeovers = task.takeovers + taken_over
-        lease = now + min(seconds * 2.0 ** min(takeovers, 20), max(seconds, LONGEST_LEASE))
         claimed = replace(
             task,
             epoch=task.epoch + 1,
-            lease=lease,
+            lease=now + _lasting(seconds, takeovers),
             takeovers=takeovers,
             pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
         )
@@ -115,6 +114,14 @@ class Ledger:
         except Conflict:
             return None
         return claimed
+
+    def renew(self, task: Task, seconds: float) -> Task:
+        """Let a lease begin anew, and return the task with it; Conflict if it was lost."""
+        batch = Batch()
+        lease = self.store.now() + _lasting(seconds, task.takeovers)
+        renewed = put(batch, task_key(task), replace(task, lease=lease), task.stored)
+        self.store.commit(batch)
+        return renewed
 
     def release(self, task: Task) -> None:
         """Give a lease back without having done anything; a lost one is let go silently."""
@@ -228,3 +235,8 @@ class Ledger:
             )
         except Conflict:
             return self.job(job.recipe, job.id) or job
+
+
+def _lasting(seconds, takeovers):
+    """How long a lease lasts after so many that ran out."""
+    return min(seconds * 2.0 ** min(takeovers, 20), max(seconds, LONGEST_LEASE))
