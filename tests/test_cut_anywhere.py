@@ -8,8 +8,9 @@ from faults import Clock, Killed, Mortal
 import httpmr.counters
 from httpmr import codec, reducers
 from httpmr.budget import Budget
+from httpmr.engine import long
 from httpmr.errors import UnknownJob
-from httpmr.interfaces import Mapper
+from httpmr.interfaces import Mapper, Reducer
 from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
@@ -34,8 +35,27 @@ def places(key, values):
     yield key, list(values)
 
 
+class Places(Reducer):
+    """The same, combined. What reaches `reduce` is folded there, for a few values are many."""
+
+    def combine(self, key, values):
+        found = []
+        for value in values:
+            found += value if isinstance(value, list) else [value]
+        return found
+
+    def reduce(self, key, values):
+        yield key, self.combine(key, values)
+
+
+@pytest.fixture(autouse=True)
+def a_few_values_are_many(monkeypatch):
+    monkeypatch.setattr(long, "LONG", 2)
+
+
 RECIPES = {
     "combined": {"reducer": reducers.Sum()},
+    "folded": {"reducer": Places()},
     "in order": {"reducer": places},
     "map only": {},
 }
@@ -102,6 +122,7 @@ def test_the_uncut_result_is_what_plain_python_says():
             expected.setdefault(word, []).append(0.1 * (key - 20) + position)
     assert dict(job.output()) == expected
     assert job.counters == {"lines": 24, "words": sum(len(x.split()) for x in LINES.values())}
+    assert result(job) == uncut("folded")
 
 
 @pytest.mark.parametrize("kind", RECIPES)

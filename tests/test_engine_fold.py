@@ -3,12 +3,15 @@
 import random
 
 import pytest
+from faults import Clock
 from slices import ALL, Gone, commit, put, put_giant, recipe, run
 
 from httpmr import codec, reducers
+from httpmr.budget import Budget
+from httpmr.engine import run_slice
 from httpmr.engine.gather import ENOUGH
-from httpmr.errors import Unavailable
-from httpmr.interfaces import Reducer
+from httpmr.errors import Damaged, Unavailable
+from httpmr.interfaces import Batch, Reducer
 from httpmr.shuffle import FAN_IN, Runs
 from httpmr.state import Task
 from httpmr.stores import MemoryStore
@@ -78,6 +81,46 @@ class TestMerge:
         self.fold(store, made=recipe(reducer=reducers.Sum()))
         sums = [sum(range(FAN_IN)), sum(range(FAN_IN, FAN_IN + 6))]
         assert self.whole(store, 1) == [("a", [FAN_IN, 6]), ("b", sums)]
+
+    @pytest.mark.parametrize("combiner", [True, False])
+    def test_a_slice_ends_in_time_within_a_giant_group(self, combiner):
+        clock = Clock()
+
+        class Slow(MemoryStore):
+            def get(self, keys_):
+                clock.pass_(0.02)
+                return super().get(keys_)
+
+        store = Slow()
+        put_giant(store, FAN_IN + 1, 1000, pad="x" * 500)
+        before = self.whole(store)
+        reducer = reducers.Count() if combiner else reducers.Identity()
+        took, present = [], Task("j", "merge", (0,))
+        while True:
+            began = clock.now
+            budget = Budget(seconds=5.0, clock=clock)
+            outcome = run_slice(recipe(reducer=reducer), present, store, budget)
+            took.append(clock.now - began)
+            if outcome.done:
+                break
+            commit(store, "j", outcome.blocks)
+            place = {name: getattr(outcome, name) for name in ("cursor", "level", "notes")}
+            present = Task("j", "merge", (0,), **place)
+        assert max(took) <= 5.0 and len(took) >= 4
+        after = self.whole(store, 1)
+        if combiner:
+            before = [(key, len(values)) for key, values in before]
+            after = [(key, reducer.combine(key, values).n) for key, values in after]
+        assert after == before
+
+    def test_a_damaged_block_is_not_the_combiners_fault(self):
+        store = MemoryStore()
+        put_giant(store, FAN_IN + 1, 300, pad="x" * 1000)
+        batch = Batch()
+        batch.put(list(Runs(store).keys("j"))[4], b"broken")
+        store.commit(batch)
+        with pytest.raises(Damaged):
+            run(recipe(reducer=reducers.Count()), Task("j", "merge", (0,)), store)
 
     def test_large_combined_values_are_not_taken_twice(self):
         class Longest(Reducer):

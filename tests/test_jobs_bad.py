@@ -5,6 +5,7 @@ from faults import Clock
 from jobslib import ALL, Faulty, carried, made
 
 from httpmr import reducers
+from httpmr.engine import long
 from httpmr.shuffle import FAN_IN, Runs
 from httpmr.stores import MemoryStore
 
@@ -182,11 +183,14 @@ class TestSkip:
         assert job.status()["error"].startswith("the reduce phase met a key too large: a value of")
         assert len(job.status()["error"]) < 1000
 
-    @pytest.mark.parametrize("phase", ["map", "merge"])
-    def test_a_combiners_group_is_left_uncombined_and_loses_nothing(self, phase):
+    @pytest.mark.parametrize("phase", ["map", "merge", "reduce"])
+    def test_a_combiners_group_is_left_uncombined_and_loses_nothing(self, phase, monkeypatch):
+        monkeypatch.setattr(long, "LONG", 2 if phase == "reduce" else ALL)
+
         def combine(key, values):
             values = list(values)
-            if key == "b" and (phase == "map" or len(values) > 30):
+            many = {"map": True, "merge": len(values) > 30, "reduce": sum(values) > 100}
+            if key == "b" and many[phase]:
                 raise ValueError("no b")
             return sum(values)
 
@@ -197,15 +201,21 @@ class TestSkip:
             return [("a", 1), ("b", 1), ("b", key)]
 
         settings = {"reducer": total, "combiner": combine, "num_mappers": 1, "num_reducers": 1}
-        jobs = made(mapper, 40 if phase == "map" else FAN_IN + 6, **settings)
+        jobs = made(mapper, FAN_IN + 6 if phase == "merge" else 40, **settings)
         job = jobs.start()
+        begun = []
         for _ in range(1000):
             carried(jobs, job, records=ALL if phase == "map" else 1)
             if job.state == "done":
                 break
             assert job.status()["error"].startswith("group 'b': ValueError: no b")
             assert job.record.phase == phase
+            [task] = job.shards()
+            begun.append(task.cursor)
             jobs.skip(job.id)
+        if phase == "reduce":
+            [(key, done, partial)] = begun
+            assert (key, partial) == ("b", done + sum(range(done))) and 2 <= done < 15
         n = job.status()["records"]
         assert list(job.output()) == [("a", n), ("b", n + sum(range(n)))]
         assert job.bad_records == []

@@ -21,11 +21,14 @@ class Host:
         self.inner = []  # of those that did not end a phase
 
     def map(self, key, value):
-        self.clock.pass_(self.seconds_of(key))
+        self.spend(self.seconds_of(key))
+        return [(key, value)]
+
+    def spend(self, seconds):
+        self.clock.pass_(seconds)
         if self.clock.now - self.began > self.limit:
             self.mortal.dead = True
             raise Killed
-        return [(key, value)]
 
     def jobs(self):
         self.mortal = Mortal(self.store)
@@ -35,8 +38,10 @@ class Host:
 
     def carried(self):
         """Send requests until the job is done; return it."""
+        return self.go_on(self.jobs().start().id)
+
+    def go_on(self, id):
         jobs = self.jobs()
-        id = jobs.start().id
         for _ in range(10_000):
             self.began = self.clock.now
             try:
@@ -84,7 +89,147 @@ def test_what_goes_before_and_after_the_records_is_left_time_for():
     host = Host(30.0, lambda key: 0.05, records=400, reducer=None)
     host.store = Slow(clock=host.clock)
     assert host.carried().state == "done"
-    inner = host.inner[1:]  # the first one learns
+    inner = host.inner
     assert len(inner) > 10
     assert max(inner) <= 2.0
-    assert min(inner) > 1.8
+    assert min(inner[1:]) > 1.8  # the first one does not know yet
+
+
+class TestGroupsLargerThanASlice:
+    """5,000 values, as a group that the combiner was not there for, or was skipped for, has."""
+
+    VALUES = 5000
+
+    def host(self, limit, reduce, combine=None):
+        def mapper(key, value):
+            return [("k", n) for n in range(self.VALUES)] + [("z", 1)]
+
+        settings = {"records": 1, "mapper": mapper, "num_reducers": 1}
+        host = Host(limit, None, **settings, reducer=reduce)
+        jobs = host.jobs()
+        job = jobs.start()
+        host.began = host.clock.now
+        while job.record.phase != "reduce":
+            jobs.step(job.id)
+        if combine:
+            host.settings["combiner"] = combine
+        return host, job
+
+    def each(self, host, values, seconds=0.002):
+        total = 0
+        for value in values:
+            host.spend(seconds)
+            total += value
+        return total
+
+    @pytest.mark.parametrize("limit", [0.3, 1.0, 30.0])
+    def test_with_a_combiner_it_is_folded_over_many(self, limit):
+        def combine(key, values):
+            return self.each(host, values)
+
+        host, job = self.host(limit, lambda key, values: [(key, sum(values))], combine)
+        assert host.go_on(job.id).state == "done"
+        assert list(job.output()) == [("k", sum(range(self.VALUES))), ("z", 1)]
+        assert job.status()["records"] == 1
+        assert max(host.durations) <= min(limit, 2.0)
+        assert bool(host.kills) == (limit < 2.0) and host.kills < 8
+
+    def test_without_one_it_is_done_whole_where_the_host_lets_it(self):
+        host, job = self.host(30.0, lambda key, values: [(key, self.each(host, values))])
+        assert host.go_on(job.id).state == "done"
+        assert (max(host.durations) > 9.9, host.kills) == (True, 0)
+        assert next(job.output()) == ("k", sum(range(self.VALUES)))
+
+    @pytest.mark.parametrize("limit", [0.3, 1.0])
+    def test_without_one_the_job_pauses_where_the_host_kills_it_again_and_again(self, limit):
+        host, job = self.host(limit, lambda key, values: [(key, self.each(host, values))])
+        host.go_on(job.id)
+        assert (job.state, host.kills) == ("paused", 3)
+        error = job.status()["error"]
+        assert error.startswith("group 'k': GroupTooLarge: the last 3 requests died before")
+        # It is tried again whole, and may have better luck.
+        host.jobs().resume(job.id)
+        host.go_on(job.id)
+        assert (job.state, host.kills) == ("paused", 6)
+        host.limit = 30.0
+        host.jobs().resume(job.id)
+        assert host.go_on(job.id).state == "done"
+        assert (dict(job.output()), host.kills) == ({"k": sum(range(self.VALUES)), "z": 1}, 6)
+
+    def test_it_can_be_put_aside(self):
+        host, job = self.host(1.0, lambda key, values: [(key, self.each(host, values))])
+        host.go_on(job.id)
+        host.jobs().skip(job.id)
+        assert host.go_on(job.id).state == "done"
+        assert list(job.output()) == [("z", 1)]
+        [bad] = job.bad_records
+        assert (bad["key"], bad["kind"], job.record.bad_records) == ("k", "group", 1)
+
+    def test_a_combiner_that_is_defined_then_is_the_remedy(self):
+        host, job = self.host(1.0, lambda key, values: [(key, self.each(host, values))])
+        host.go_on(job.id)
+        assert job.state == "paused"
+        host.settings["combiner"] = lambda key, values: self.each(host, values)
+        host.jobs().resume(job.id)
+        assert host.go_on(job.id).state == "done"
+        assert dict(job.output()) == {"k": sum(range(self.VALUES)), "z": 1}
+
+    def test_what_a_reducer_does_after_the_last_value_cannot_be_stopped(self):
+        """The lease grows, and so does what a slice may take where the host gives more time."""
+
+        def reduce(key, values):
+            total = sum(values)
+            host.spend(10)
+            return [(key, total)]
+
+        host, job = self.host(4.0, reduce)
+        jobs = host.jobs()
+        for _ in range(5):
+            host.began = host.clock.now
+            with pytest.raises(Killed):
+                jobs.step(job.id)
+            jobs = host.jobs()
+            host.clock.pass_(1000)
+        [task] = job.shards()
+        assert (job.state, task.takeovers) == ("running", 4)
+        host.limit = 30.0
+        assert host.go_on(job.id).state == "done"
+
+    def test_another_lane_does_not_take_it_over_while_it_gets_on(self):
+        """So a lease that runs out tells of a death."""
+
+        def reduce(key, values):
+            total = 0
+            for n, value in enumerate(values):
+                host.spend(0.02)
+                total += value
+                if n % 500 == 0:
+                    others.append(made(store=host.store, **host.settings).step(job.id).did)
+            return [(key, total)]
+
+        others = []
+        host, job = self.host(1000.0, reduce)
+        assert host.go_on(job.id).state == "done"
+        assert max(host.durations) > 99
+        assert (set(others), len(others)) == ({"busy"}, 11)  # and once, of the other group
+
+    def test_a_lane_that_slept_through_its_lease_learns_of_it(self):
+        def reduce(key, values):
+            reached = 0
+            for reached, _ in enumerate(values, 1):
+                host.spend(0.002)
+                if reached == 100 and not told:
+                    host.clock.pass_(3600)
+                    told.append("asleep")
+                    told.append(made(store=host.store, **host.settings).step(job.id).did)
+                elif reached == 2000:
+                    told.append("reached 2000")
+            return [(key, reached)]
+
+        told = []
+        host, job = self.host(10_000.0, reduce)
+        jobs = host.jobs()
+        host.began = host.clock.now
+        assert jobs.step(job.id).did == "lost"
+        assert told == ["asleep", "reached 2000", "slice"]
+        assert dict(job.output()) == {"k": self.VALUES, "z": 1}

@@ -22,20 +22,24 @@ _PHASES = {
     "split": split,
     "map": map_records,
     "merge": fold_runs,
-    "reduce": reduce_groups,
     "publish": publish,
     "cleanup": clean_up,
 }
 
 
-def run_slice(recipe, task, store, budget):
+def run_slice(recipe, task, store, budget, hold=lambda: None):
     """Do one slice of the task, at least one record of it, and return its Outcome.
+
+    `hold()` is called now and then where a slice may take long and could still go on: it keeps
+    the lease, and may raise Conflict.
 
     Raises what the store raises (nothing is lost; the lease can be released), and Damaged where
     a stored block is not what was written. Errors of user code are part of the Outcome.
     """
     budget.start()
     with _collector_held_off():
+        if task.phase == "reduce":
+            return reduce_groups(recipe, task, store, budget, hold)
         return _PHASES[task.phase](recipe, task, store, budget)
 
 

@@ -119,6 +119,12 @@ def not_pairs(function, given) -> NotPairs:
     )
 
 
+def unstorable(function, error: Unstorable) -> Unstorable:
+    """Return the error that names whose doing it was."""
+    told = f"{_named(function)} gave what cannot be stored: {error.message}"
+    return Unstorable(told, **error.evidence)
+
+
 def _named(function):
     """A function's name, and where it begins."""
     name = getattr(function, "__qualname__", None) or f"an object of {type(function).__name__}"
@@ -152,13 +158,13 @@ def refused(task: Task, outcome: Outcome, error: Exception, function, key, kind)
     """Return what to commit instead of an outcome that could not be packed or written.
 
     One record alone is to blame, or what `function` made of it. Of several (and the bad one
-    after it counts), the slice is done again with half as many, until it is one; `notes["most"]`
-    remembers how many, and grows back as slices succeed.
+    after it counts, or the group begun), the slice is done again with half as many, until it is
+    one; `notes["most"]` remembers how many, and grows back as slices succeed.
     """
-    if outcome.records == 1 and outcome.bad is None:
+    begun = kind == "group" and outcome.cursor is not None and outcome.cursor[1] is not None
+    if outcome.records == 1 and outcome.bad is None and not begun:
         if isinstance(error, Unstorable):
-            told = f"{_named(function)} gave what cannot be stored: {error.message}"
-            error = Unstorable(told, **error.evidence)
+            error = unstorable(function, error)
         past = {"cursor": outcome.cursor, "marks": outcome.marks}
         return _stay(task, bad=bad(key, error, kind), alone=True, past=past, why="refused")
     most = max(1, outcome.records // 2)
@@ -177,8 +183,12 @@ def stuck(task: Task, group: Bad) -> Outcome:
     Put aside (`skip`), the group is left uncombined in this shard, so that it reaches `reduce`
     whole, and nothing of it is lost.
     """
-    keys = [*task.notes.get("uncombined", ()), group.key]
-    return _stay(task, bad=group, past={"notes": {**task.notes, "uncombined": keys}}, why="combine")
+    return _stay(task, bad=group, past={"notes": uncombined(task.notes, group.key)}, why="combine")
+
+
+def uncombined(notes: dict, key) -> dict:
+    """Return a task's notes with a further group that is not combined any more."""
+    return {**notes, "uncombined": [*notes.get("uncombined", ()), key]}
 
 
 def away(error: Exception) -> Unavailable:

@@ -7,6 +7,7 @@ that records put aside can be mapped later into the places reserved for them.
 
 from httpmr.engine import blame
 from httpmr.engine.gather import ENOUGH, Folded, Uncombined, combined
+from httpmr.engine.long import Long, many
 from httpmr.shuffle import FAN_IN, Placed, Runs, cut
 from httpmr.state import Outcome
 
@@ -77,11 +78,10 @@ class _Fold:
 
     def _group(self, out, key, values):
         """Take a group over, combined where that can be done, else a large one in parts."""
-        if self.recipe.combine and key not in self.plain:
-            self._add(out, key, [combined(self.recipe.combine, key, values)])
-            self.cursor = (key, None)
-            return
         begun = self.cursor[1] if self.cursor and self.cursor[1] and out.empty else 0
+        if self.recipe.combine and key not in self.plain:
+            self._combined(out, key, values, begun)
+            return
         part = []
         for value in values:
             part.append(value)
@@ -89,12 +89,25 @@ class _Fold:
                 self._add(out, key, part)
                 begun += len(part)
                 part = []
-                if self._enough(out):
+                if self._enough(out) or not self.budget.more():
                     self.cursor = (key, begun)
                     return
         if part:
             self._add(out, key, part)
         self.cursor = (key, None)
+
+    def _combined(self, out, key, values, begun):
+        """Take a group over as one value; a long one as several, if it takes several slices."""
+        combine = self.recipe.combine
+        self.cursor = (key, None)
+        if values.__class__ is list and len(values) < many(self.task) and not begun:
+            self._add(out, key, [combined(combine, key, values)])
+            return
+        long = Long(key, values)
+        if not long.fold(combine, self.budget):
+            self.cursor = (key, begun + long.done)
+        if long.partial:
+            self._add(out, key, long.partial)
 
     def _add(self, out, key, values):
         out.add(key, values)

@@ -1,38 +1,52 @@
 """The reduce phase: merge a partition's runs, and reduce group after group.
 
-A group is reduced whole, in one slice, its values streaming. A group that user code fails on
-stops the job, which can then skip it.
+A group is reduced in one slice, its values streaming; where there is a combiner, a long one is
+folded first, over as many slices as that takes. A group that user code fails on stops the job,
+which can then skip it, and so does one that requests die of.
 """
+
+from functools import partial
 
 from httpmr import counters, keys
 from httpmr.engine import blame
-from httpmr.engine.gather import Held, met
-from httpmr.errors import Damaged, NotPairs, StoreError
+from httpmr.engine.gather import Held, Uncombined
+from httpmr.engine.long import Long, many
+from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError
 from httpmr.shuffle import Runs
 from httpmr.state import Outcome
 
+DEATHS = 3
+"""So many requests that died one after the other at the same place died of its group."""
 
-def reduce_groups(recipe, task, store, budget):
-    """Reduce groups of one partition until the budget says stop; at least one."""
-    return _Walk(recipe, task, store, budget).run()
+
+def reduce_groups(recipe, task, store, budget, hold):
+    """Reduce groups of one partition until the budget says stop; at least one, or a part of it.
+
+    `hold()` is called now and then while a long group is walked.
+    """
+    return _Walk(recipe, task, store, budget, hold).run()
 
 
 class _Walk:
     """One slice's way along its partition."""
 
-    def __init__(self, recipe, task, store, budget):
+    def __init__(self, recipe, task, store, budget, hold):
         self.recipe = recipe
         self.task = task
         self.budget = budget
+        self.hold = hold
         self.runs = Runs(store)
         self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
         self.held = Held(recipe.reducer.reduce)
+        self.plain = Uncombined(task)
         self.most = task.notes.get("most", 0)
-        self.cursor = task.cursor
+        self.many = many(task)
+        self.cursor = task.cursor  # (key, None), or (key, values done, what stands for them)
         self.groups = 0
         self.counters = {}
         self.buffer = []  # what was given and is not in `held` yet
         self.bad = None
+        self.past = {}
         self.why = None
 
     def run(self):
@@ -55,24 +69,30 @@ class _Walk:
 
     def _along(self, counted):
         reduce, buffer = self.recipe.reducer.reduce, self.buffer
-        groups = self.runs.merged(self.task.job, self.index, self.cursor)
+        after = self.cursor and self.cursor[:2]
+        groups = self.runs.merged(self.task.job, self.index, after)
+        # A group that was begun is gone on with as such, however few of its values are left.
+        many = self.many if after is None or after[1] is None else 0
         size = 0  # of the buffer, without what the present group gives
+        long = None
         for key, values in self.budget.over(groups):
+            if values.__class__ is not list or len(values) >= many:
+                many = self.many
+                values = long = self._long(key, values)
+                if long is None:
+                    return
             try:
                 pairs = reduce(key, iter(values))
                 if pairs.__class__ in blame.REFUSED:
                     raise blame.not_pairs(reduce, pairs)
                 buffer.extend(pairs)
-                if error := met(values):
-                    raise error
+                if long is not None:
+                    if long.error:
+                        raise long.error
+                    long = None
             except Exception as error:
                 del buffer[size:]
-                error = met(values) or error
-                if isinstance(error, Damaged):
-                    raise error
-                if blame.surroundings(error):
-                    raise blame.away(error) from error
-                self._blame(key, error)
+                self._failed(key, error, long)
                 return
             self.cursor = (key, None)
             self.groups += 1
@@ -91,27 +111,80 @@ class _Walk:
                 return
         self.why = self.budget.why
 
+    def _long(self, key, values):
+        """Return a long group as it is to be reduced; None where the slice ends in it."""
+        begun = self.cursor is not None and self.cursor[1] is not None and self.cursor[0] == key
+        long = Long(key, values, self.cursor[2:] if begun else (), self.cursor[1] if begun else 0)
+        size = long.done + (len(values) if values.__class__ is list else values.most())
+        combine, remedies = self.recipe.combine, []
+        if combine is None:
+            remedies.append("define combine(key, values), and it is done in parts")
+        elif key not in self.plain and (begun or size >= self.many):
+            try:
+                with counters.collecting():  # how often a combiner runs is nobody's business
+                    if long.fold(combine, self.budget):
+                        return long
+                place = long.place(combine)
+            except blame.GroupFailed as failed:
+                self.bad, self.why = failed.bad, "combine"
+                self.past = {"notes": blame.uncombined(self._notes(), key)}
+                return None
+            if place:
+                self.cursor, self.why = place, self.budget.why
+                return None
+            remedies.append("let combine give less: what it gave is too large to be kept")
+        long.watch(partial(self._look, key, size, remedies), self.budget.clock)
+        return long
+
+    def _look(self, key, size, remedies, done):
+        """Keep the lease; end the walk in time where requests died of it."""
+        self.hold()
+        deaths = self.task.takeovers
+        if deaths < DEATHS or self.budget.more():
+            return
+        seconds = self.budget.last - self.budget.began
+        remedies += ["let requests take longer", "do without them: httpmr run, with --resume"]
+        raise GroupTooLarge(
+            f"the last {deaths} requests died before they had reduced it, and after {seconds:.1f} "
+            f"s this one had come to {done:,} of its {size:,} values or less; "
+            + "; or ".join(remedies),
+            key=key,
+        )
+
+    def _failed(self, key, error, long):
+        """Note why the slice ends before the group; raise what is none of its faults."""
+        met = long and long.error
+        error = met or error
+        if isinstance(met, (Damaged, StoreError)):
+            raise met
+        if blame.surroundings(error):
+            raise blame.away(error) from error
+        if isinstance(met, GroupTooLarge) and self.groups:
+            self.why = "seconds"  # those before it took some of them
+            return
+        self.bad, self.past = blame.bad(key, error, "group"), {"cursor": (key, None)}
+        self.why = "a bad group"
+
     def _flush(self):
         self.held.add(self.buffer)
         self.buffer.clear()
 
-    def _blame(self, key, error):
-        self.bad, self.why = blame.bad(key, error, "group"), "a bad group"
+    def _notes(self):
+        return blame.regrown(self.task.notes) if self.groups else self.task.notes
 
     def _outcome(self):
-        group, task = self.bad, self.task
         return Outcome(
             cursor=self.cursor,
             done=not self.why,
             records=self.groups,
             counters=self.counters,
             progress=_passed(self.index, self.cursor),
-            level=task.level,
-            notes=blame.regrown(task.notes),
+            level=self.task.level,
+            notes=self._notes(),
             pairs=self.held.pairs,
-            bad=group,
-            alone=group is not None and not self.groups,
-            past={"cursor": (group.key, None)} if group else {},
+            bad=self.bad,
+            alone=self.bad is not None and not self.groups,
+            past=self.past,
             why=self.why or "end",
         )
 
@@ -121,4 +194,9 @@ def _passed(index, cursor):
     if cursor is None or not index:
         return 0.0
     at = keys.pack(cursor[0])
-    return sum(keys.pack(entry.last) <= at for entry in index) / (len(index) + 1)
+    lasts = [(keys.pack(entry.last), entry.values) for entry in index]
+    passed = sum(last <= at for last, _ in lasts)
+    if cursor[1] is not None:
+        here = [values for last, values in lasts if last == at]
+        passed -= len(here) * max(0, 1 - cursor[1] / max(1, sum(here)))
+    return passed / (len(index) + 1)

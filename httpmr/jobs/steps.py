@@ -49,6 +49,23 @@ class Step(NamedTuple):
     next: Address | None
 
 
+class Lease:
+    """The right to do the slice of `task`; called now and then, it is renewed in time."""
+
+    def __init__(self, ledger: Ledger, task: Task, seconds: float, clock: Callable[[], float]):
+        self.ledger = ledger
+        self.task = task
+        self.seconds = seconds
+        self.clock = clock
+        self.since = clock()
+
+    def __call__(self):
+        """Renew the lease when half of it is over; Conflict if it was lost."""
+        if self.clock() - self.since > self.seconds / 2:
+            self.task = self.ledger.renew(self.task, self.seconds)
+            self.since = self.clock()
+
+
 class Stepper:
     """Steps the jobs of one recipe.
 
@@ -88,11 +105,13 @@ class Stepper:
             if job.phase == "map":
                 self.ledger.want(job)
             return Step("busy", job, self.here(job))
-        claimed = self.ledger.claim(task, 2 * self.recipe.slice_seconds + 2)
+        seconds = 2 * self.recipe.slice_seconds + 2
+        claimed = self.ledger.claim(task, seconds)
         if claimed is None:
             return Step("lost", job, self.here(job))
+        lease = Lease(self.ledger, claimed, seconds, self.clock)
         try:
-            task, job = self._slice(job, claimed, budget or self._tuned(claimed, began))
+            task, job = self._slice(job, lease, budget or self._tuned(claimed, began))
         except Conflict:
             job = self.ledger.job(job.recipe, job.id) or job
             return Step("lost", job, self.here(job))
@@ -137,22 +156,26 @@ class Stepper:
         """Return the budget of a slice that shall be over, claim and commit and all, in time.
 
         The time is `slice_seconds`, or less where a slice of the shard was killed. What is left
-        for packing and committing is what it took in this process before: at first, a tenth.
+        for packing and committing is what it took in this process before. At first it is what it
+        took to come here, a commit to the same store among it, and a tenth for the packing.
         """
         seconds = self.recipe.slice_seconds * task.pace
-        around = self.clock() - began + self.after.get(task.phase, seconds / 10)
-        return Budget(max(seconds - around, seconds / 4), clock=self.clock)
+        before = self.clock() - began
+        after = self.after.get(task.phase, before + seconds / 10)
+        return Budget(max(seconds - before - after, seconds / 4), clock=self.clock)
 
-    def _slice(self, job: Job, task: Task, budget: Budget):
+    def _slice(self, job: Job, lease: Lease, budget: Budget):
         """Run and commit the slice that was claimed."""
-        done = self._committed(job, task, budget)
+        phase = lease.task.phase
+        done = self._committed(job, lease, budget)
         after = budget.clock() - budget.last
-        self.after[task.phase] = max(after, 0.8 * self.after.get(task.phase, after))
+        self.after[phase] = max(after, 0.8 * self.after.get(phase, after))
         return done
 
-    def _committed(self, job, task, budget):
+    def _committed(self, job, lease, budget):
         try:
-            outcome = self._run(task, budget)
+            outcome = self._run(lease, budget)
+            task = lease.task
             try:
                 done = self._commit(job, task, self._shared(job, task, outcome))
             except (Conflict, Unavailable, Uncertain):
@@ -163,7 +186,7 @@ class Stepper:
         except Conflict:
             raise
         except BaseException:
-            self._let_go(task)
+            self._let_go(lease.task)
             raise
         _log.info(
             "job %s %s %s.%d: %d records, %s",
@@ -182,9 +205,12 @@ class Stepper:
             return outcome
         return engine.shed(task, outcome)
 
-    def _run(self, task, budget) -> Outcome:
+    def _run(self, lease, budget) -> Outcome:
+        task = lease.task
         try:
-            return engine.run_slice(self.recipe, task, self.ledger.store, budget)
+            return engine.run_slice(self.recipe, task, self.ledger.store, budget, lease)
+        except Conflict:
+            raise
         except Damaged as error:
             return blame.failed(task, error.message)
         except Exception as error:
