@@ -118,7 +118,7 @@ class _Walk:
         size = long.done + (len(values) if values.__class__ is list else values.most())
         combine, remedies = self.recipe.combine, []
         if combine is None:
-            remedies.append("define combine(key, values), and it is done in parts")
+            remedies.append("define combine(key, values), so that it is done in parts")
         elif key not in self.plain and (begun or size >= self.many):
             try:
                 with counters.collecting():  # how often a combiner runs is nobody's business
@@ -143,7 +143,7 @@ class _Walk:
         if deaths < DEATHS or self.budget.more():
             return
         seconds = self.budget.last - self.budget.began
-        remedies += ["let requests take longer", "do without them: httpmr run, with --resume"]
+        remedies += ["let requests take longer", "finish without them: httpmr run TARGET --resume"]
         raise GroupTooLarge(
             f"the last {deaths} requests died before they had reduced it, and after {seconds:.1f} "
             f"s this one had come to {done:,} of its {size:,} values or less; "
