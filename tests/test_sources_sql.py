@@ -164,6 +164,57 @@ def test_steps_are_even_and_no_statement_is_long(database_url, statements, monke
     assert max(offsets) < 2 * 128
 
 
+class Slow:
+    """A database whose statements take `each` seconds, and `row` for a row, by its own clock."""
+
+    def __init__(self, source, monkeypatch, each, row):
+        self.now, self.took = 0.0, []
+        source.clock = lambda: self.now
+        fetch = source._fetch
+
+        def slow(query, *plain):
+            rows = fetch(query, *plain)
+            self.took.append(each + row * ((query._offset or 0) + len(rows)))
+            self.now += self.took[-1]
+            return rows
+
+        monkeypatch.setattr(source, "_fetch", slow)
+
+
+@pytest.mark.parametrize(("each", "row"), [(0.0, 0.001), (0.05, 0.001), (0.05, 0.0001)])
+def test_steps_are_short_where_the_database_is_slow(sqlite_url, monkeypatch, each, row):
+    monkeypatch.setattr(module, "COUNTED", 5000)
+    source = numbers(sqlite_url, 6000, where="id < 100 or id > 5900")
+    last = source.last()
+    slow = Slow(source, monkeypatch, each, row)
+    marks = list(source.split(None, last, 8))
+    # None takes more than four times as long for its rows as one that was not too long.
+    assert max(slow.took) <= each + 4 * module.SLOW
+    assert 8 < len(marks) < 100
+    # Cut after any key, it goes on with the same steps, and is never long about the next.
+    for n in range(0, len(marks), 7):
+        began = slow.now
+        rest = source.split(marks[n], last, 8)
+        if n + 1 < len(marks):
+            assert next(rest) > marks[n]
+            assert slow.now - began <= 2 * (module.SLOW + 2 * max(slow.took))
+    parts = zip([None, *marks], [*marks, last], strict=True)
+    read = [key for after, until in parts for key, _ in source.read(after, until)]
+    assert read == [*range(1, 100), *range(5901, 6001)]
+
+
+def test_a_database_that_answers_late_is_not_asked_for_small_steps(sqlite_url, monkeypatch):
+    monkeypatch.setattr(module, "COUNTED", 4096)
+    source = numbers(sqlite_url, 6000)
+    last = source.last()
+    slow = Slow(source, monkeypatch, each=0.5, row=0.00001)
+    assert list(source.split(None, last, 8)) == list(range(512, 6000, 512))
+    asked = len(slow.took)
+    assert asked < 20
+    list(source.split(5000, last, 8))
+    assert len(slow.took) == asked + 2, "how long a step is has been found out"
+
+
 def test_split_leaves_out_where_nothing_is_wanted(sqlite_url):
     source = numbers(sqlite_url, 6400, where="id > 6000 or id = 10")
     marks = list(source.split(None, source.last(), 128))

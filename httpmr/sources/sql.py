@@ -1,6 +1,8 @@
 """The rows of a database table, in the order of a unique key."""
 
+import math
 import operator
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +14,10 @@ from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Source
 
 COUNTED = 2**20
-"""Rows that `split` looks for at most before it decides on its step: its longest statement."""
+"""Rows that `split` looks for at most before it decides on its step."""
+
+SLOW = 0.1
+"""Seconds for its rows after which a statement of more of them is not tried."""
 
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
@@ -36,6 +41,8 @@ class SQLTable(Source):
     its collations order text in their own way.
     """
 
+    clock = staticmethod(time.monotonic)
+
     def __init__(self, database, table, *, key, columns=None, where=None):
         if not isinstance(table, sqlalchemy.Table) and not (isinstance(table, str) and table):
             raise RecipeError(f"SQLTable: table is a name or a SQLAlchemy Table, not {table!r}")
@@ -47,6 +54,7 @@ class SQLTable(Source):
         self.columns = None if columns is None else _names("columns", columns)
         self.where = where
         self._looked_up = None
+        self._stepped = None, 0  # until when and for how many shards, and the step
 
     def read(self, after, until):
         shape = self._shape()
@@ -95,22 +103,55 @@ class SQLTable(Source):
         """Walk the key from step to step: each statement passes over `step` rows of the index.
 
         `where` is not counted by, for finding its rows may take long; parts of the table where
-        it holds for none are passed over.
+        it holds for none are passed over, for a moment.
         """
-        # Twice as long while the table has as many rows: counted from its beginning, so that the
-        # step is the same when the walk goes on.
-        step = 1
-        while shards * step < COUNTED and self._nth(None, until, 2 * shards * step) is not None:
-            step *= 2
-        passed = 0
+        step = self._step(until, shards)
+        passed, since = 0, self.clock()
         while (key := self._nth(after, until, step)) is not None:
             # One in a while is given all the same, so that a walk which is cut gets on.
-            if passed == PASSED or self.where is None or self._any(after, key):
-                passed = 0
+            late = passed == PASSED or self.clock() - since > SLOW
+            if late or self.where is None or self._any(after, key):
                 yield key
+                passed, since = 0, self.clock()
             else:
                 passed += 1
             after = key
+
+    def _step(self, until, shards):
+        """Return how many rows of the table make a step, counted from its beginning.
+
+        So it is the same when the walk goes on; in one process even where slowness decided.
+        """
+        given, step = self._stepped
+        if given != (until, shards):
+            counted = max(self._counted(until, shards), shards)
+            step = counted // shards
+            self._stepped = (until, shards), step
+        return step
+
+    def _counted(self, until, first):
+        """Return a number of rows that are there: up to COUNTED, or what is counted soon.
+
+        Each statement goes on where the last one came to, three times as far as all before, and
+        if that is too far, once as far.
+        """
+        key, count, rows, quickest = None, 0, first, math.inf
+        while count < COUNTED:
+            began = self.clock()
+            found = self._nth(key, until, rows)
+            took = self.clock() - began
+            if found is not None:
+                key, count = found, count + rows
+                rows = min(3 * count, COUNTED - count)
+            elif rows > count > 0:
+                rows = count
+            else:
+                break
+            # Where each statement takes long, however few its rows, fewer are no remedy.
+            quickest = min(quickest, took)
+            if took - quickest > SLOW:
+                break
+        return count
 
     def _nth(self, after, until, n):
         """Return the n-th key after `after` and below `until`, or None."""
