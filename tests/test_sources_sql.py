@@ -181,15 +181,14 @@ class Slow:
         monkeypatch.setattr(source, "_fetch", slow)
 
 
-@pytest.mark.parametrize(("each", "row"), [(0.0, 0.001), (0.05, 0.001), (0.05, 0.0001)])
+@pytest.mark.parametrize(("each", "row"), [(0.0, 0.001), (0.05, 0.001), (0.05, 0.0002)])
 def test_steps_are_short_where_the_database_is_slow(sqlite_url, monkeypatch, each, row):
     monkeypatch.setattr(module, "COUNTED", 5000)
     source = numbers(sqlite_url, 6000, where="id < 100 or id > 5900")
     last = source.last()
     slow = Slow(source, monkeypatch, each, row)
     marks = list(source.split(None, last, 8))
-    # None takes more than four times as long for its rows as one that was not too long.
-    assert max(slow.took) <= each + 4 * module.SLOW
+    assert max(slow.took) <= each + 2 * module.SLOW
     assert 8 < len(marks) < 100
     # Cut after any key, it goes on with the same steps, and is never long about the next.
     for n in range(0, len(marks), 7):
@@ -197,7 +196,7 @@ def test_steps_are_short_where_the_database_is_slow(sqlite_url, monkeypatch, eac
         rest = source.split(marks[n], last, 8)
         if n + 1 < len(marks):
             assert next(rest) > marks[n]
-            assert slow.now - began <= 2 * (module.SLOW + 2 * max(slow.took))
+            assert slow.now - began <= module.SLOW + 2 * max(slow.took)
     parts = zip([None, *marks], [*marks, last], strict=True)
     read = [key for after, until in parts for key, _ in source.read(after, until)]
     assert read == [*range(1, 100), *range(5901, 6001)]

@@ -16,8 +16,8 @@ from httpmr.interfaces import Source
 COUNTED = 2**20
 """Rows that `split` looks for at most before it decides on its step."""
 
-SLOW = 0.1
-"""Seconds for its rows after which a statement of more of them is not tried."""
+SLOW = 0.25
+"""Seconds in which rows are counted, or passed over that are not wanted, and little more."""
 
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
@@ -132,24 +132,24 @@ class SQLTable(Source):
     def _counted(self, until, first):
         """Return a number of rows that are there: up to COUNTED, or what is counted soon.
 
-        Each statement goes on where the last one came to, three times as far as all before, and
-        if that is too far, once as far.
+        Each statement begins at the beginning: some databases, of a table they have not yet
+        looked at, would sort what lies between two keys.
         """
-        key, count, rows, quickest = None, 0, first, math.inf
-        while count < COUNTED:
+        count, rows = 0, first
+        # Where each statement takes long, however few its rows, fewer are no remedy.
+        quickest, spent = math.inf, 0.0
+        while count < COUNTED and spent < SLOW:
+            rows = min(rows, COUNTED)
             began = self.clock()
-            found = self._nth(key, until, rows)
+            found = self._nth(None, until, rows) is not None
             took = self.clock() - began
-            if found is not None:
-                key, count = found, count + rows
-                rows = min(3 * count, COUNTED - count)
-            elif rows > count > 0:
-                rows = count
-            else:
-                break
-            # Where each statement takes long, however few its rows, fewer are no remedy.
             quickest = min(quickest, took)
-            if took - quickest > SLOW:
+            spent += took - quickest
+            if found:
+                count, rows = rows, rows * (4 if took - quickest < SLOW / 8 else 2)
+            elif rows > 2 * count > 0:
+                rows = 2 * count
+            else:
                 break
         return count
 
