@@ -1,12 +1,15 @@
 """The split phase, and which phase follows which."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from faults import Clock
 from slices import ALL, Broken, lines, recipe, run
 
 from httpmr import codec
-from httpmr.engine import first, following
+from httpmr.budget import Budget
+from httpmr.engine import first, following, run_slice
 from httpmr.engine.split import MARKS, ranges
 from httpmr.errors import InputError
 from httpmr.interfaces import Source
@@ -51,6 +54,34 @@ class TestSplit:
         _, whole, _ = self.split(source)
         _, cut_up, slices = self.split(source, records=1)
         assert whole == cut_up and slices > 10
+
+    def test_a_slow_source_is_split_in_slices_that_end_in_time(self):
+        clock = Clock()
+
+        class Slow(Memory):
+            def split(self, after, until, shards):
+                for key in super().split(after, until, shards):
+                    clock.pass_(0.3)
+                    yield key
+
+            def fingerprint(self, after, until):
+                clock.pass_(0.4)
+                return f"{after}-{until}"
+
+        source = Slow({n: n for n in range(100)})
+        _, whole, _ = self.split(source)
+        took, present = [], Task("j", "split", (0,), fan_out=2, until=99)
+        while True:
+            began = clock.now
+            budget = Budget(seconds=2.0, clock=clock)
+            outcome = run_slice(recipe(source=source), present, MemoryStore(), budget)
+            took.append(clock.now - began)
+            present = replace(present, cursor=outcome.cursor, notes=outcome.notes)
+            if outcome.done:
+                break
+        assert max(took) <= 2.0 and len(took) > 5
+        job = Job("j", "e", {}, shards=2, partitions=1, last=99)
+        assert following(job, [present]) == whole
 
     def test_many_keys_are_thinned_evenly(self):
         class Fine(Source):
