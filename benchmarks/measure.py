@@ -58,3 +58,40 @@ def ended(process: subprocess.Popen) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, as they are now."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def resident(pid: int) -> tuple[float, float]:
+    """Return the MB of a living process: now, and at its peak so far."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    said = dict(line.split(":", 1) for line in lines)
+    return tuple(int(said[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak of a living process begin anew, at what it holds now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def processor(pid: int) -> float:
+    """Return the processor seconds of a living process so far."""
+    # After the name, which may have spaces in it: utime and stime are the 14th and 15th of all.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def disk_wait(folder: Path, times: int = 50) -> float:
+    """Return the seconds until a page is on the disk, on the average: what a commit waits for."""
+    path = Path(folder, "page")
+    with open(path, "wb", buffering=0) as file:
+        began = time.perf_counter()
+        for _ in range(times):
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+        took = time.perf_counter() - began
+    path.unlink()
+    return took / times
