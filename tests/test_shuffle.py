@@ -277,6 +277,31 @@ class TestCut:
         for one, two in pairwise(made):
             assert one + two > BLOCK_BYTES / 2
 
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([0, 1, 9, 400, 9000, 30_000]),
+                st.sampled_from([0, 1, "title", "x" * 90, None, {}]),
+            ),
+            max_size=60,
+        ),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_values_that_hold_others_are_cut_as_well(self, sizes):
+        groups = {n: [[item] * size] for n, (size, item) in enumerate(sizes)}
+        groups |= {-1: [7]} if len(sizes) % 2 else {}
+        made = cut_and_checked(groups)
+        for one, two in pairwise(made):
+            assert one + two > BLOCK_BYTES / 2
+
+    def test_values_of_very_different_lengths_are_packed_about_twice(self, monkeypatch):
+        rng, packed, dumps = random.Random(1), [], codec.dumps
+        groups = {n: [["title"] * int(rng.paretovariate(0.5))] for n in range(3000)}
+        groups = {n: [value[:50_000] for value in held] for n, held in groups.items()}
+        monkeypatch.setattr(codec, "dumps", lambda value: packed.append(dumps(value)) or packed[-1])
+        list(cut(ordered(groups)))
+        assert sum(map(len, packed)) < 2.5 * len(dumps(list(groups.values())))
+
     def test_many_small_values_make_blocks_of_the_size_aimed_at(self):
         sizes = cut_and_checked({n: [n % 7] for n in range(100_000)})
         assert all(BLOCK_BYTES / 2 <= size <= 2 * BLOCK_BYTES for size in sizes[:-1])

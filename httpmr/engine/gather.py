@@ -23,6 +23,7 @@ _FIRST = 8  # even the first few fit, were they as large as a store takes
 _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 8
+_LONG = 100  # items
 
 
 class Scale:
@@ -44,7 +45,7 @@ class Scale:
         self.bytes = self._weighed(list(some), len(groups)) if groups else 0
 
     def _weighed(self, some, count):
-        each = len(codec.dumps(some)) / len(some)
+        each = sum(map(_weight, some)) / len(some)
         self.chunk = max(1, min(self.chunk * 4, _MOST, int(ENOUGH / 8 / each)))
         return int(each * count)
 
@@ -52,6 +53,15 @@ class Scale:
     def full(self) -> bool:
         """Whether the slice must stop."""
         return self.bytes >= ENOUGH
+
+
+def _weight(item):
+    """Return the bytes of a pair or a value, about: of a long list, what some of it weighs."""
+    value = item[1] if type(item) is tuple and len(item) == 2 else item  # a pair's, or itself
+    if type(value) is not list or len(value) < _LONG:
+        return len(codec.dumps(item))
+    some = value[:: len(value) // _SAMPLE]
+    return len(codec.dumps(some)) * len(value) // len(some)
 
 
 class Held:

@@ -6,7 +6,9 @@ where blocks are kept, nor in which order they are merged.
 """
 
 import sys
+from bisect import bisect_right
 from collections import defaultdict
+from itertools import accumulate
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -25,6 +27,7 @@ BLOCK_BYTES = 64 * 1024
 _FORMAT = b"1"
 _KINDS = {str: "s", bytes: "b", int: "i", None: ""}
 _SAMPLE = 32
+_HOLDERS = (list, tuple, dict, set, frozenset)
 
 
 class Columns(NamedTuple):
@@ -97,10 +100,12 @@ def cut(columns: Columns):
     """
     distinct = columns.keys
     kind = _KINDS[keys.kind(distinct)]
-    step = _SAMPLE  # values to a block, corrected by how large the last one came out
+    before = _before(columns.values)
+    # Values to a block, corrected by how large the last one came out.
+    step = max(1, bisect_right(before, _SAMPLE) - 1)
     group = at = taken = 0  # the group, the value, and how many of the group's are gone
     while group < len(distinct):
-        piece, raw, group, taken = _fitting(columns, group, at, taken, step)
+        piece, raw, group, taken = _fitting(columns, before, group, at, taken, step)
         data = _sealed(raw)
         if len(data) > VALUE_BYTES:
             raise Unstorable(
@@ -110,17 +115,35 @@ def cut(columns: Columns):
             )
         held = len(piece.values)
         yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, data)
+        step = _step(before, at + held, (before[at + held] - before[at]) / len(raw))
         at += held
-        step = max(1, held * BLOCK_BYTES // len(raw))
 
 
-def _fitting(columns, group, at, taken, step):
+def _before(values):
+    """Return how much comes before each value and after the last: a measure of their bytes.
+
+    Values that hold others differ most; of them it is how many they hold.
+    """
+    if values and type(values[0]) in _HOLDERS:
+        try:
+            return list(accumulate((len(value) + 1 for value in values), initial=0))
+        except TypeError:  # some are of other types
+            pass
+    return range(len(values) + 1)
+
+
+def _step(before, at, density):
+    """Return how many values from `at` on come to BLOCK_BYTES, by the measure of one byte."""
+    return max(1, bisect_right(before, before[at] + density * BLOCK_BYTES) - 1 - at)
+
+
+def _fitting(columns, before, group, at, taken, step):
     """Return the next piece, its bytes, and the (group, taken) that follow.
 
     A piece is of half to twice BLOCK_BYTES, unless one value more would make it too large or
     there is none more: so there are few blocks, however the sizes alternate.
     """
-    few, many = 0, None  # so many values are too few, and too many
+    few, many, tried = 0, None, False  # so many values are too few, and too many
     while True:
         piece, group_after, taken_after = _piece(columns, group, at, taken, step)
         raw = codec.dumps(list(piece))
@@ -135,11 +158,13 @@ def _fitting(columns, group, at, taken, step):
             few = held
         else:
             return piece, raw, group_after, taken_after
-        guess = held * BLOCK_BYTES // len(raw)
+        guess = _step(before, at, (before[at + held] - before[at]) / len(raw))
         if many is None:
-            step = max(2 * held, guess)
-        elif few == 0:
-            step = max(1, guess)
+            # A next one that looks too large is tried alone, but once.
+            step = max(guess, few + 1 + (few // 2 if tried else 0))
+            tried = True
+        elif few < guess < many:
+            step = guess
         else:
             step = (few + many) // 2
 
