@@ -307,7 +307,7 @@ class TestWhole:
         assert outcome.past == {"cursor": ("k", None)}
         message = lines(outcome.bad.message)
         assert message.startswith("GroupTooLarge: the last 3 requests died")
-        assert "of its 5,000 values" in message
+        assert "of at most 5,000 values" in message
         assert "define combine(key, values)" in message and "httpmr run" in message
 
     def test_not_a_group_that_is_done_in_time(self):

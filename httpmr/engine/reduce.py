@@ -146,7 +146,7 @@ class _Walk:
         remedies += ["let requests take longer", "finish without them: httpmr run TARGET --resume"]
         raise GroupTooLarge(
             f"the last {deaths} requests died before they had reduced it, and after {seconds:.1f} "
-            f"s this one had come to {done:,} of its {size:,} values or less; "
+            f"s this one had come to {done:,} of at most {size:,} values; "
             + "; or ".join(remedies),
             key=key,
         )
