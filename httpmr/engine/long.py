@@ -107,14 +107,13 @@ class Long:
 
         What it raises ends the walk.
         """
-        self._coming = chain(self.partial, self._watched(look, clock))
+        self._coming = chain(self.partial, chain.from_iterable(self._watched(look, clock)))
 
     def _watched(self, look, clock):
         chunk = 1
         for value in self._rest:
             began = clock()
-            yield value
-            yield from islice(self._rest, chunk - 1)
+            yield chain((value,), islice(self._rest, chunk - 1))
             self.done += chunk  # or, at the end, less
             try:
                 look(self.done)

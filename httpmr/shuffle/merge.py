@@ -9,7 +9,7 @@ in further blocks is streamed. Where blocks are kept is not known here.
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -219,7 +219,8 @@ class Stream:
         self.horizon = horizon
         self.passed = 0  # values of the first block to come that are passed over
         self.error = None
-        self.values = self._walk()
+        self.lists = self._walk()
+        self.values = chain.from_iterable(self.lists)
 
     def key(self):
         run = self.runs[0]
@@ -248,14 +249,14 @@ class Stream:
                     if run.at == len(run.sorted):
                         run.pass_on()
                     begin, self.passed = self.passed, 0
-                    yield from held[begin:] if begin else held
+                    yield held[begin:] if begin else held
         except Exception as error:
             self.error = error
             raise
 
     def drain(self):
         """Pass over what was not walked."""
-        self.values.close()
+        self.lists.close()
         self.skip(math.inf)
 
     def __iter__(self):
