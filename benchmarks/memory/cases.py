@@ -143,9 +143,8 @@ def walk_is_right(folder, count, output):
 class ShortSlices(Jobs):
     """Jobs whose map slices are so short that there are very many runs."""
 
-    def step(self, id, at=None, budget=None):
-        mapping = self.find(id).record.phase == "map"
-        return super().step(id, at, Budget.records(RUN) if mapping else budget)
+    def step(self, job, at=None, budget=None):
+        return super().step(job, at, Budget.records(RUN) if job.phase == "map" else budget)
 
 
 def of_runs(folder, count):

@@ -100,14 +100,14 @@ class Site:
     def kills(self) -> int:
         """Return how many requests were begun and never ended."""
         begun, ended = (Path(self.folder, name) for name in ("begun", "ended"))
-        return begun.stat().st_size - ended.stat().st_size if begun.exists() else 0
+        return begun.stat().st_size - ended.stat().st_size
 
 
 class OneByOne(Jobs):
     """Jobs whose slices are of one record."""
 
-    def step(self, id, at=None, budget=None):
-        return super().step(id, at, Budget.records(1))
+    def step(self, job, at=None, budget=None):
+        return super().step(job, at, Budget.records(1))
 
 
 class SlowStore(OrderedStore):

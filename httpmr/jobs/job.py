@@ -1,6 +1,6 @@
 """A job as its owner sees it: state, progress, counters, bad records, and its output.
 
-Every attribute reads the store afresh: the job may be carried on by others meanwhile.
+Every attribute but `found` reads the store afresh: others may carry the job on meanwhile.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,14 @@ _NOT_YET = 0.999  # all is not done before the job is
 
 
 class Job:
-    """A handle on one job. `id` is its name in URLs, `recipe` the name of its recipe."""
+    """A handle on one job. `id` is its name in URLs, `recipe` the name of its recipe.
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, id: str):
-        self.id = id
+    `found` is its record as it was when the handle was made.
+    """
+
+    def __init__(self, recipe: Recipe, ledger: Ledger, found: Record):
+        self.id = found.id
+        self.found = found
         self.recipe = recipe.name
         self._sink = recipe.sink
         self._ledger = ledger

@@ -87,7 +87,7 @@ class Jobs:
             if self.ledger.job(recipe.name, id) is None:
                 raise
         self._ended()
-        return self._job(id)
+        return self._job(record)
 
     def _new_id(self, now):
         """Ids sort by the time they were made, also where the clock stood still or went back."""
@@ -98,22 +98,21 @@ class Jobs:
 
     def find(self, id: str) -> Job:
         """Return the job; UnknownJob, or WrongStore where another store made it."""
-        self._record(id)
-        return self._job(id)
+        return self._job(self._record(id))
 
     def all(self, limit: int = 50, before: str | None = None) -> list[Job]:
         """Return at most `limit` jobs, newest first, those older than the job `before`."""
-        return [self._job(r.id) for r in islice(self.ledger.jobs(self.recipe.name, before), limit)]
+        return [self._job(r) for r in islice(self.ledger.jobs(self.recipe.name, before), limit)]
 
     def latest(self) -> Job | None:
         """Return the newest job that is done."""
         for record in self.ledger.jobs(self.recipe.name):
             if record.state == "done":
-                return self._job(record.id)
+                return self._job(record)
         return None
 
-    def _job(self, id):
-        return Job(self.recipe, self.ledger, id)
+    def _job(self, record):
+        return Job(self.recipe, self.ledger, record)
 
     def _record(self, id) -> Record:
         self._identity.check(id)
@@ -124,9 +123,15 @@ class Jobs:
 
     # Carry on
 
-    def step(self, id: str, at: Address | None = None, budget: Budget | None = None) -> Step:
-        """Do one slice of the job: of the shard `at` or of any free one; see Stepper.step."""
-        step = self._stepper.step(self._record(id), at, budget)
+    def step(
+        self, job: str | Record, at: Address | None = None, budget: Budget | None = None
+    ) -> Step:
+        """Do one slice of the job: of the shard `at` or of any free one; see Stepper.step.
+
+        `job` is its id, or its record where that was just read.
+        """
+        record = self._record(job) if isinstance(job, str) else job
+        step = self._stepper.step(record, at, budget)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)
         return step
@@ -213,7 +218,7 @@ class Jobs:
             link, pointing = self.links.follow(generation)
             record = link["job"] and self.ledger.job(self.recipe.name, link["job"])
             if record and self._still_good(record, link["every"]):
-                return self._job(record.id)
+                return self._job(record)
             try:
                 return self.start(link["params"], pointing)
             except Conflict:

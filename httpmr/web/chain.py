@@ -72,7 +72,7 @@ def start(visit, token):
 def step(visit):
     """One slice of any shard, for programs."""
     read(visit.request.environ)
-    done = visit.work.step(visit.job.id)
+    done = visit.work.step(visit.record)
     if done.did == "busy":
         visit.master.sleep(BUSY_SECONDS)
     status = _glimpse(visit, done.job)
@@ -125,7 +125,7 @@ def _begin(visit, hop):
 
 
 def _slice(visit, place, way):
-    done = visit.work.step(visit.job.id, place.at)
+    done = visit.work.step(visit.record, place.at)
     if ended := _ended(visit, done.job):
         return ended
     turn = place.turn + (done.did != "slice")

@@ -35,7 +35,7 @@ class Visit:
     def enter(self, job: str, token: str) -> None:
         """Let in whoever has a token of the job. WrongStore comes before any look at it."""
         self.job = self.work.find(job)
-        self.record = self.job.record
+        self.record = self.job.found
         self.scope = self.tokens.scope(token, self.record.generation, job)
         if self.scope is None or self.record.recipe != self.master.recipe.name:
             raise UnknownJob("no such job here, or its link has been revoked")
