@@ -144,7 +144,8 @@ class ShortSlices(Jobs):
     """Jobs whose map slices are so short that there are very many runs."""
 
     def step(self, job, at=None, budget=None):
-        return super().step(job, at, Budget.records(RUN) if job.phase == "map" else budget)
+        found = self.find(job).found if isinstance(job, str) else job
+        return super().step(found, at, Budget.records(RUN) if found.phase == "map" else budget)
 
 
 def of_runs(folder, count):
