@@ -81,6 +81,7 @@ class Job(Record):
     slices: int = 0
     counters: dict = field(default_factory=dict)
     last: Any = None  # the source's last key when the job began
+    versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
 
 
 @dataclass(frozen=True)

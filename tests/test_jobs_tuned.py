@@ -110,7 +110,7 @@ class TestGroupsLargerThanASlice:
         def mapper(key, value):
             return [("k", n) for n in range(self.VALUES)] + [("z", 1)]
 
-        settings = {"records": 1, "mapper": mapper, "num_reducers": 1}
+        settings = {"records": 1, "mapper": mapper, "num_reducers": 1, "version": "1"}
         host = Host(limit, None, **settings, reducer=reduce)
         jobs = host.jobs()
         job = jobs.start()

@@ -18,9 +18,9 @@ def pause(ledger: Ledger, job: Job) -> Job:
     return _change(ledger, job, "pause")
 
 
-def resume(ledger: Ledger, job: Job) -> Job:
-    """Go on where the job paused; a bad record is tried again."""
-    return _change(ledger, job, "resume", error=None)
+def resume(ledger: Ledger, job: Job, versions: dict) -> Job:
+    """Go on where the job paused, by the code of these versions; a bad record is tried again."""
+    return _change(ledger, job, "resume", error=None, versions=versions)
 
 
 def cancel(ledger: Ledger, job: Job) -> Job:

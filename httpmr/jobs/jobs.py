@@ -80,6 +80,7 @@ class Jobs:
             partitions=recipe.num_reducers if recipe.reducer else 0,
             started=now,
             last=last,
+            versions=self._stepper.versions,
         )
         try:
             self.ledger.create(record, engine.first(record), *(join(id) for join in joins))
@@ -174,8 +175,8 @@ class Jobs:
         control.pause(self.ledger, self._record(id))
 
     def resume(self, id: str) -> None:
-        """Let a paused job run on; Unfit otherwise."""
-        control.resume(self.ledger, self._record(id))
+        """Let a paused job run on, by the code there is here; Unfit otherwise."""
+        control.resume(self.ledger, self._record(id), self._stepper.versions)
 
     def skip(self, id: str) -> None:
         """Put aside what a paused job stopped at; see control.skip."""

@@ -24,6 +24,7 @@ from httpmr.errors import (
     UserCodeError,
 )
 from httpmr.interfaces import Slice
+from httpmr.jobs.version import checked, versions
 from httpmr.ledger import Ledger, receipt
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
@@ -78,6 +79,7 @@ class Stepper:
         self.rng = rng
         self.clock = clock
         self.ended = ended
+        self.versions = versions(recipe)
         self.joins = None  # whether the sink joins; asked once
         self.after = {}  # by phase: seconds from the last record to the end of the commit
 
@@ -90,7 +92,7 @@ class Stepper:
         user code, the source or the sink do wrong is raised: it is in the job.
         """
         began = self.clock()
-        job = self._turned(job)
+        job = self._turned(checked(self.ledger, job, self.versions))
         if job.state != "running":
             return Step("stale", job, None)
         if at is None:

@@ -66,6 +66,7 @@ class Master:
         slice_seconds=2.0,
         max_bad_records=0,
         keep=10,
+        version=None,
         authorize=None,
         secret=None,
     ):
@@ -82,6 +83,7 @@ class Master:
             slice_seconds=slice_seconds,
             max_bad_records=max_bad_records,
             keep=keep,
+            version=version,
         )
         if authorize is not None and not callable(authorize):
             raise errors.RecipeError(
