@@ -5,9 +5,11 @@ the shuffle's merge reads them as one sequence.
 """
 
 from collections import defaultdict
+from itertools import pairwise
 
+from httpmr import keys
 from httpmr.interfaces import Sink
-from httpmr.shuffle import Placed, Runs, cut, gather, ordered
+from httpmr.shuffle import Columns, Placed, Runs, cut, gather, ordered
 
 
 def output(store) -> Runs:
@@ -26,10 +28,19 @@ class Stored(Sink):
 
     def join(self, pairs, slice, batch):
         """Put the slice's pairs, in key order; Unstorable if one cannot be stored."""
-        groups = defaultdict(list)
-        gather(groups, pairs)
         blocks = [
             Placed(0, 0, slice.shard, slice.number, n, block)
-            for n, block in enumerate(cut(ordered(groups)))
+            for n, block in enumerate(cut(_columns(pairs)))
         ]
         output(None).put(batch, slice.job, blocks)
+
+
+def _columns(pairs):
+    """Return the pairs in key order: most reducers give them so, and there may be very many."""
+    distinct = [key for key, _ in pairs]
+    orders = distinct if keys.kind(distinct) else map(keys.pack, distinct)
+    if all(before < after for before, after in pairwise(orders)):
+        return Columns(distinct, None, [value for _, value in pairs])
+    groups = defaultdict(list)
+    gather(groups, pairs)
+    return ordered(groups)
