@@ -6,7 +6,7 @@ import pytest
 from faults import Clock
 from jobslib import Faulty, carried, dump, made, to_phase
 
-from httpmr import keys
+from httpmr import engine, keys
 from httpmr.budget import Budget
 from httpmr.errors import (
     Conflict,
@@ -167,6 +167,14 @@ class TestDelete:
                 control.sweep(jobs.store)
             assert stored_of(jobs.store, job) == [], sweeps
         assert did == ["slice", *["lost"] * 5]
+
+    def test_the_page_of_a_job_that_is_gone_is_not_turned(self):
+        """By a request that has read the job, and finds no open task because all are swept up."""
+        jobs = made()
+        job = jobs.start().record
+        jobs.delete(job.id)
+        assert jobs.ledger.turn(job, engine.following) is job
+        assert stored_of(jobs.store, job) == [keys.pack(("garbage", job.id))]
 
     def test_of_two_that_sweep_at_once_one_finds_the_world_changed(self):
         store = Faulty(MemoryStore())

@@ -13,6 +13,7 @@ from httpmr.errors import (
     Unavailable,
 )
 from httpmr.jobs import Address
+from httpmr.sinks import JSONLines
 from httpmr.stores import MemoryStore
 
 ONE = Budget.records(1)
@@ -42,6 +43,23 @@ class TestSink:
         assert sorted(pairs) == [(n, n) for n in range(10)]
         assert all(slice.job == job.id for slice, _ in sink.written)
         assert not [key for key in dump(jobs.store) if b"receipt" in key]  # swept in cleanup
+
+    def test_a_zombie_does_not_publish_what_is_left_of_the_receipts(self, tmp_path):
+        """It stands still until others have published the file and cleaned the receipts up."""
+        clock, readings = Clock(), []
+
+        def interrupted():
+            readings.append(1)
+            if len(readings) == 2:
+                clock.pass_(3600)
+                carried(jobs, job)
+            return 0.0
+
+        jobs = made(clock=clock, sink=JSONLines(tmp_path / "out"))
+        job = to_phase(jobs, jobs.start(), "publish")
+        assert jobs.step(job.id, budget=Budget(clock=interrupted)).did == "lost"
+        assert job.state == "done"
+        assert len((tmp_path / "out").read_text().splitlines()) == 10
 
     def test_one_without_receipts(self):
         sink = Into(receipts=False)

@@ -12,8 +12,13 @@ from httpmr.state import Outcome
 
 def publish(recipe, task, store, budget):
     """Let the sink publish the committed receipts; again in the next slice until it is done."""
+    ledger = Ledger(store)
+    receipts = list(ledger.receipts(task.job))
+    # A request that stood still for long may come when others have published, and have cleaned
+    # up some receipts: with the rest of them it would put part of the output in place of all.
+    ledger.check(task)
     try:
-        done = recipe.sink.finish(task.job, Ledger(store).receipts(task.job), budget)
+        done = recipe.sink.finish(task.job, receipts, budget)
     except OutputError as error:
         return blame.paused(task, error.message)
     return Outcome(done=bool(done), why=blame.why(budget, done))

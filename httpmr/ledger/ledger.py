@@ -123,6 +123,12 @@ class Ledger:
         self.store.commit(batch)
         return renewed
 
+    def check(self, task: Task) -> None:
+        """Raise Conflict if the task is not as it was claimed: what was read since may be gone."""
+        key = task_key(task)
+        if self.store.get([key]).get(key) != task.stored:
+            raise Conflict("the lease was taken over", key=key)
+
     def release(self, task: Task) -> None:
         """Give a lease back without having done anything; a lost one is let go silently."""
         batch = Batch()
@@ -210,6 +216,8 @@ class Ledger:
         if job.state != "running" or next(self.tasks(job, "open", limit=1), None):
             return job
         done = list(self.tasks(job, "done"))
+        if not done:  # the job was deleted meanwhile, and its tasks swept up
+            return job
         phase, tasks = following(job, done)
         tasks = iter(tasks)
         try:
