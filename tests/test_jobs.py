@@ -2,6 +2,8 @@
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from faults import Clock
@@ -53,6 +55,25 @@ class TestStart:
         other = made(store=store)
         jobs = made(store=Faulty(store, {1: lambda: other.instance}))
         assert jobs.instance == other.instance
+
+    def test_a_store_that_is_slow_lets_those_who_have_another_go_on(self):
+        class Slow(MemoryStore):
+            def get(self, keys):
+                asked.set()
+                assert let_go.wait(60)
+                return super().get(keys)
+
+        asked, let_go = Event(), Event()
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(lambda: made(store=Slow()).instance)
+            assert asked.wait(60)
+            with ThreadPoolExecutor(1) as others:
+                other = others.submit(lambda: made().instance)
+                try:
+                    assert len(other.result(timeout=60)) == 6
+                finally:
+                    let_go.set()
+            assert first.result() != other.result()
 
     def test_a_secret_that_is_given_wins(self):
         recipe = made().recipe

@@ -4,8 +4,6 @@ Every job id begins with the instance id, so that where several hosts each have 
 their own, a request that came to the wrong one is seen to.
 """
 
-from functools import cached_property
-
 from httpmr import codec, keys
 from httpmr.errors import Conflict, FormatError, WrongStore
 from httpmr.interfaces import Batch
@@ -28,9 +26,17 @@ class Identity:
     def __init__(self, store, rng):
         self.store = store
         self.rng = rng
+        self._kept = None
 
-    @cached_property
+    @property
     def _meta(self):
+        # No cached_property: before Python 3.12 all of them share one lock, so that where a store
+        # is slow, every thread would wait for the one that reads it, whatever its own store.
+        if self._kept is None:
+            self._kept = self._read()
+        return self._kept
+
+    def _read(self):
         while True:
             stored = self.store.get([_META]).get(_META)
             if stored is not None:
