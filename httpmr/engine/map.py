@@ -165,14 +165,16 @@ class _Walk:
     def _given(self, mapped, expected):
         """Yield what the mapper gives for record after record, while there is time and room."""
         budget, refused, given = self.budget, blame.REFUSED, 0
-        clock = budget.clock
+        clock, due = budget.clock, budget.due
         for pairs in mapped:
             if pairs.__class__ in refused:
                 raise blame.not_pairs(self.recipe.mapper.map, pairs)
             yield pairs
             given += 1
-            if clock() > budget.due and not (budget.more() and len(self.buffer) < _MUCH):
-                break
+            if clock() > due:
+                if not budget.more() or len(self.buffer) >= _MUCH:
+                    break
+                due = budget.due
         else:
             if given < expected:
                 raise RuntimeError("the mapper raised StopIteration")

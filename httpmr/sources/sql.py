@@ -4,6 +4,7 @@ import math
 import operator
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import NamedTuple
 
 import sqlalchemy
@@ -57,6 +58,9 @@ class SQLTable(Source):
         self._stepped = None, 0  # until when and for how many shards, and the step
 
     def read(self, after, until):
+        return chain.from_iterable(self._pages(after, until))
+
+    def _pages(self, after, until):
         shape = self._shape()
         limit = FIRST_PAGE
         while True:
@@ -64,7 +68,7 @@ class SQLTable(Source):
             rows = self._fetch(_wanted(query, self.where).limit(limit), shape.plain)
             keys = list(map(shape.key_of, rows))
             sound = self._sound(keys, after)
-            yield from zip(keys[:sound], map(shape.row_of, rows))  # noqa: B905
+            yield zip(keys[:sound], map(shape.row_of, rows))  # noqa: B905
             if sound < len(keys):
                 self._checked(keys[sound], keys[sound - 1] if sound else after)
             if len(rows) < limit:

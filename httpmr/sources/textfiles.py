@@ -6,7 +6,7 @@ each line is read by exactly one shard.
 
 import codecs
 from bisect import bisect_right
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 
 from httpmr.errors import InputError, RecipeError
 from httpmr.sources.files import BUFFER, Files, opened
@@ -34,6 +34,9 @@ class TextFiles(Files):
         self.together = codecs.lookup(encoding).name in _TOGETHER and errors in _ERRORS
 
     def read(self, after, until):
+        return chain.from_iterable(self._pieces(after, until))
+
+    def _pieces(self, after, until):
         for path, low, high in self.ranges(after, until):
             with opened(path, high - low) as file:
                 offset = _beginning(file, low, high)
@@ -46,7 +49,7 @@ class TextFiles(Files):
                         kept = bisect_right(offsets, high)
                         del offsets[kept:], lines[kept:]
                     texts = self._decoded(path, offsets, lines)
-                    yield from zip(zip(repeat(path), offsets), texts)  # noqa: B905
+                    yield zip(zip(repeat(path), offsets), texts)  # noqa: B905
                     size = min(4 * size, BUFFER)
 
     def _decoded(self, path, offsets, lines):
