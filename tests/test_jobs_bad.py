@@ -2,9 +2,10 @@
 
 import pytest
 from faults import Clock
-from jobslib import ALL, Faulty, carried, made
+from jobslib import ALL, Faulty, carried, made, to_phase
 
 from httpmr import reducers
+from httpmr.budget import Budget
 from httpmr.engine import long
 from httpmr.jobs import Jobs
 from httpmr.shuffle import FAN_IN, Runs
@@ -124,6 +125,35 @@ class TestSkip:
         clock.pass_(6)
         jobs.skip(job.id)
         assert job.state == "running"
+
+    def test_though_a_slice_in_flight_met_it_after_the_job_had_paused(self):
+        """It was claimed after, by a request that had read the job before."""
+        meanwhile = []
+        jobs = pickily([0, 3, 1], clock=lambda: meanwhile.pop()() if meanwhile else 0.0)
+        job = to_phase(jobs, jobs.start(), "map")
+        meanwhile.append(lambda: float(carried(jobs, job).state != "paused"))
+        assert jobs.step(job.id).did == "slice"
+        assert (job.state, job.shards()[0].slice) == ("paused", 2)
+        jobs.skip(job.id)
+        assert list(carried(jobs, job).output()) == [(0, 0), (1, 2)]
+
+    def test_not_where_the_shard_has_gone_on_since(self):
+        """By a slice in flight that met the record when it had been put right."""
+        meanwhile = []
+        jobs = pickily([0, 3, 1], clock=lambda: meanwhile.pop()() if meanwhile else 0.0)
+        job = to_phase(jobs, jobs.start(), "map")
+
+        def mended():
+            carried(jobs, job)
+            picky.refused = set()
+            return 0.0
+
+        meanwhile.append(mended)
+        assert jobs.step(job.id, budget=Budget.records(1)).did == "slice"
+        with pytest.raises(Exception, match="the shard has gone on since: resume the job"):
+            jobs.skip(job.id)
+        jobs.resume(job.id)
+        assert list(carried(jobs, job).output()) == [(0, 0), (1, 2), (3, 1)]
 
     def test_though_the_job_changes_meanwhile(self):
         """A slice of another shard, still in flight, puts a record aside."""

@@ -68,8 +68,10 @@ def _skip(ledger, job, lease):
     if job.state != "paused" or "past" not in error:
         raise Unfit(f"a job that is {job.state} has nothing to skip here", state=job.state)
     task = ledger.task(job, error["phase"], error["shard"])
-    claimed = task and task.slice == error["slice"] and ledger.claim(task, lease)
-    if not claimed:
+    if task is None or task.slice != error["slice"]:
+        raise Unfit("the shard has gone on since: resume the job", state=job.state)
+    claimed = ledger.claim(task, lease)
+    if claimed is None:
         raise Unfit("another request holds the shard; skip again in a moment", state=job.state)
     past = error["past"]
     bad = {name: error[name] for name in ("key", "message", "traceback", "kind")}

@@ -63,9 +63,18 @@ def judged(job, task, outcome, verdict):
         return replace(job, bad_records=job.bad_records + 1)
     event = {"fail": "something no resume can mend", "pause": "something an operator can mend"}
     state = after(job.state, event[verdict]) if verdict else None
+    if verdict == "pause" and _paused_at(job, task):
+        state = job.state  # by a slice before this one: what there is to skip is at this one now
     if state is None:
         return job
     error = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
     message = outcome.fail or outcome.pause or outcome.bad.message
     where = {"phase": task.phase, "shard": task.shard, "slice": task.slice + 1}
     return replace(job, state=state, error={**error, **where, "message": message})
+
+
+def _paused_at(job, task):
+    """Whether it is this shard that the job paused at."""
+    error = job.error or {}
+    here = error.get("phase") == task.phase and error.get("shard") == task.shard
+    return job.state == "paused" and here
