@@ -5,9 +5,11 @@ the shuffle's merge reads them as one sequence.
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from itertools import pairwise
 
 from httpmr import keys
+from httpmr.errors import Unstorable
 from httpmr.interfaces import Sink
 from httpmr.shuffle import Columns, Placed, Runs, cut, gather, ordered
 
@@ -39,8 +41,9 @@ def _columns(pairs):
     """Return the pairs in key order: most reducers give them so, and there may be very many."""
     distinct = [key for key, _ in pairs]
     orders = distinct if keys.kind(distinct) else map(keys.pack, distinct)
-    if all(before < after for before, after in pairwise(orders)):
-        return Columns(distinct, None, [value for _, value in pairs])
+    with suppress(Unstorable):  # below it is said of which key
+        if all(before < after for before, after in pairwise(orders)):
+            return Columns(distinct, None, [value for _, value in pairs])
     groups = defaultdict(list)
     gather(groups, pairs)
     return ordered(groups)
