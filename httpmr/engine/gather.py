@@ -19,6 +19,9 @@ from httpmr.state import Task
 ENOUGH = BATCH_BYTES * 5 // 8
 """Bytes before compression: what does not compress must fit too."""
 
+_OF_OUTPUT = BATCH_BYTES * 3 // 8
+"""The same of what goes to a sink: as Python objects, small values take many times as much."""
+
 _FIRST = 8  # even the first few fit, were they as large as a store takes
 _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
@@ -29,7 +32,8 @@ _LONG = 100  # items
 class Scale:
     """Estimates the bytes of what is added, from a few samples of it."""
 
-    def __init__(self):
+    def __init__(self, enough: int = ENOUGH):
+        self.enough = enough
         self.bytes = 0
         self.chunk = _FIRST
         """How many to gather before the next estimate, so that it never comes too late."""
@@ -46,13 +50,13 @@ class Scale:
 
     def _weighed(self, some, count):
         each = sum(map(_weight, some)) / len(some)
-        self.chunk = max(1, min(self.chunk * 4, _MOST, int(ENOUGH / 8 / each)))
+        self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
         return int(each * count)
 
     @property
     def full(self) -> bool:
         """Whether the slice must stop."""
-        return self.bytes >= ENOUGH
+        return self.bytes >= self.enough
 
 
 def _weight(item):
@@ -70,7 +74,7 @@ class Held:
     def __init__(self, function):
         self.function = function
         self.pairs = []
-        self.scale = Scale()
+        self.scale = Scale(_OF_OUTPUT)
 
     def add(self, pairs: list) -> None:
         """Take pairs over; NotPairs if they are none."""
