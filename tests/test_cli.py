@@ -259,7 +259,7 @@ def test_a_run_in_the_background_goes_on_after_ctrl_c(app, tmp_path):
         assert process.communicate(timeout=30)[0] == COUNTS.replace("to\t", "slow\t1\nto\t")
 
 
-def test_code_that_ends_the_process_is_no_job_done(app, capsys):
+def test_code_that_would_end_the_process_is_a_bad_record(app, capsys):
     path = app(
         more="\ndef leave(key, line):\n    raise SystemExit\n"
         "application = Master('words', mapper=leave, source=Memory({1: 'a'}),"
@@ -268,7 +268,25 @@ def test_code_that_ends_the_process_is_no_job_done(app, capsys):
     assert main(["run", path]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "own code ended this process (SystemExit): mend it, then go on with httpmr run" in err
+    assert "record 1: SystemExit (app.py, line " in err
+    assert f"put that right, then go on with httpmr run {path} --resume" in err
+
+
+def test_a_signal_that_means_the_end_ends_it(app, tmp_path):
+    path = app(
+        line="slow",
+        more="\nimport signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n",
+    )
+    with started("run", path) as process:
+        while not (tmp_path / "reached").exists():
+            assert process.poll() is None, process.communicate()
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "told to end; nothing is lost: go on with httpmr run" in err
+    (tmp_path / "mended").touch()
+    with started("run", path, "--resume") as process:
+        assert process.communicate(timeout=30)[0] == COUNTS.replace("to\t", "slow\t1\nto\t")
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

@@ -20,9 +20,8 @@ def run(args):
         if work.store.durable:
             show.say(f"interrupted; nothing is lost: go on with {again}")
         raise
-    except SystemExit as error:  # also how some tell a process to end; no record's fault
-        end = f"SystemExit: {error}" if str(error) else "SystemExit"
-        show.say(f"the job's own code ended this process ({end}): mend it, then go on with {again}")
+    except SystemExit:  # of a signal's handler, as some have; in user code it is a bad record
+        show.say(f"told to end; nothing is lost: go on with {again}")
         return 1
     status = job.status()
     show.say(show.account(status))

@@ -29,7 +29,8 @@ class Ahead:
         some = []
         try:
             some.extend(islice(self.records, most))
-        except Exception as error:
+        except blame.FAULTS as error:
+            blame.passes(error)
             self.error = error
         try:
             sound = not [key for key, _ in some if key is None]

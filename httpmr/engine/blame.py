@@ -6,6 +6,7 @@ again. All else that user code raises is put down to the record or group it was 
 
 import errno
 import os
+import signal
 import traceback
 from pathlib import Path
 
@@ -33,6 +34,9 @@ _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 1000, 20_000  # characters that are kept
 REFUSED = frozenset({type(None), str, bytes, tuple, dict})
 """Types that are iterable, or nothing at all, but never an iterable of pairs that was meant."""
 
+FAULTS = (Exception, SystemExit)
+"""What user code may raise and be to blame for: its `sys.exit` must not end the process."""
+
 
 class GroupFailed(Exception):
     """A combiner raised; carries the Bad group. Never leaves the engine."""
@@ -57,6 +61,25 @@ def surroundings(error: BaseException) -> bool:
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's own
     known = type(cause).__module__.partition(".")[0] in _DRIVERS
     return not known or trouble(cause) is not None
+
+
+def passes(error: BaseException) -> None:
+    """Raise a SystemExit again that came from a signal's handler: who sent it wants an end."""
+    if isinstance(error, SystemExit):
+        handlers = map(signal.getsignal, signal.valid_signals())
+        codes = {_code(handler) for handler in handlers if callable(handler)}
+        frames = traceback.walk_tb(error.__traceback__)
+        if any(frame.f_code in codes for frame, _ in frames):
+            raise error
+
+
+def _code(handler):
+    """Return the code of what is called, be it a function, a method or an object."""
+    for thing in (handler, getattr(handler, "__call__", None)):  # noqa: B004
+        code = getattr(getattr(thing, "__func__", thing), "__code__", None)
+        if code is not None:
+            return code
+    return None
 
 
 def told(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from itertools import islice
 
 from httpmr import codec, counters, keys
-from httpmr.engine.blame import GroupFailed, bad, checked, surroundings
+from httpmr.engine.blame import FAULTS, GroupFailed, bad, checked, passes, surroundings
 from httpmr.errors import Unstorable, UserCodeError
 from httpmr.interfaces import BATCH_BYTES
 from httpmr.recipe import Recipe
@@ -180,7 +180,8 @@ def combined(combine, key, values):
     """Return the one value that stands for `values`; GroupFailed where user code is to blame."""
     try:
         value = combine(key, iter(values))
-    except Exception as error:
+    except FAULTS as error:
+        passes(error)
         error = met(values) or error
         if surroundings(error):
             raise error

@@ -84,7 +84,8 @@ class _Walk:
             raise
         except InputError as error:
             self.pause = error.message
-        except Exception as error:  # what is left is the source's own code
+        except blame.FAULTS as error:  # what is left is the source's own code
+            blame.passes(error)
             if not blame.surroundings(error):
                 self.pause = f"the source {self.recipe.source!r:.80} failed: {blame.told(error)}"
             elif self.records:
@@ -153,7 +154,8 @@ class _Walk:
         try:
             mapped = starmap(self.recipe.mapper.map, some)
             buffer.extend(chain.from_iterable(self._given(mapped, len(some))))
-        except Exception as error:
+        except blame.FAULTS as error:
+            blame.passes(error)
             del buffer[size:]
             counted.clear()
             if len(some) == 1:
@@ -200,7 +202,8 @@ class _Walk:
             return call(*args)
         except blame.GroupFailed:
             raise
-        except Exception as error:
+        except blame.FAULTS as error:
+            blame.passes(error)
             raise _Refused from error
 
     def outcome(self, **fields):

@@ -90,7 +90,8 @@ class _Walk:
                     if long.error:
                         raise long.error
                     long = None
-            except Exception as error:
+            except blame.FAULTS as error:
+                blame.passes(error)
                 del buffer[size:]
                 self._failed(key, error, long)
                 return

@@ -182,7 +182,8 @@ class Stepper:
                 done = self._commit(job, task, self._shared(job, task, outcome))
             except (Conflict, Unavailable, Uncertain):
                 raise
-            except Exception as error:
+            except blame.FAULTS as error:
+                blame.passes(error)
                 outcome = self._instead(task, outcome, error)
                 done = self._commit_instead(job, task, outcome)
         except Conflict:
@@ -215,7 +216,8 @@ class Stepper:
             raise
         except Damaged as error:
             return blame.failed(task, error.message)
-        except Exception as error:
+        except blame.FAULTS as error:
+            blame.passes(error)
             return self._broken(task, f"the {task.phase} phase", error)
 
     def _broken(self, task, what, error):
