@@ -1,0 +1,182 @@
+"""What must hold while a job runs, and what must have come of it: each check has a name.
+
+epochs      a shard's epochs grow by one with each claim, and only so
+slices      each slice number of a shard is committed once, one after the other
+stale       a slice is committed by the request that claimed it last
+leases      no lease is taken before it is over by the store's clock, or lasts too long
+job         a job's state and phase go forward only; a done job is never touched again
+late        a request for a slice that is over does no slice
+status      what is reported never goes back, and never beyond the truth
+answers     no request fails but by the store's being away
+finishes    once nothing goes wrong any more, the job ends
+one job     a start link starts one job
+output, counters, records, quarantine
+            are those of a sequential run without faults
+numbers     the slices and records told are those committed
+leftovers   nothing is left in the store, or on the disk, that the job does not need
+"""
+
+from httpmr import codec, keys
+from httpmr.ledger import LONGEST_LEASE
+from httpmr.state import PHASES, TRANSITIONS
+
+SLACK = 1e-6
+
+
+class Watch:
+    """Is told of every commit that took effect, and notes in `failures` what must not be."""
+
+    places: dict = {}  # noqa: RUF012  (store key: what it unpacks to; the same in each trial)
+
+    def __init__(self, world):
+        self.world = world
+        self.failures = {}  # name of the check: message
+        self.shards = {}  # (job, phase, shard): its last task, as a dict
+        self.holders = {}  # the same: (lane, request) that claimed last
+        self.committed = 0  # slices
+        self.jobs = {}
+
+    def fail(self, check, message):
+        self.failures.setdefault(check, message)
+
+    def current(self, job, at):
+        """The number of the slice that a shard has come to; None if there are none left."""
+        task = self.shards.get((job, at.phase, at.shard))
+        return None if task is None or task["done"] else task["slice"]
+
+    def __call__(self, batch):
+        for key, value in batch.puts.items():
+            place = self.places.get(key)
+            if place is None:
+                place = self.places[key] = keys.unpack(key)
+            if place[0] == "jobs":
+                self._job(place, codec.loads(value))
+            elif len(place) > 1:
+                if len(place) == 4 and place[1] in PHASES:
+                    self._task((place[0], place[1], place[3]), codec.loads(value))
+                known = self.jobs.get(place[0])
+                if known and known["state"] == "done":
+                    self.fail("job", f"{place} was put when the job was done")
+
+    def _job(self, place, new):
+        old = self.jobs.get(place[2])
+        self.jobs[place[2]] = new
+        if old is None:
+            return
+        if PHASES.index(new["phase"]) < PHASES.index(old["phase"]):
+            self.fail("job", f"the job went from {old['phase']} back to {new['phase']}")
+        allowed = {old["state"], *TRANSITIONS[old["state"]].values()}
+        if new["state"] not in allowed:
+            self.fail("job", f"the job went from {old['state']} to {new['state']}")
+        if old["phase"] != new["phase"] and new["state"] != "running":
+            self.fail("job", f"the phase changed to {new['phase']} in a job {new['state']}")
+
+    def _task(self, shard, new):
+        old = self.shards.get(shard)
+        self.shards[shard] = new
+        where = f"{shard[1]} {shard[2]}"
+        if new["lease"] > self.world.time + LONGEST_LEASE + SLACK:
+            self.fail("leases", f"{where}: leased for {new['lease'] - self.world.time:.0f} s")
+        if old is None:
+            if new["epoch"] or new["slice"]:
+                self.fail("slices", f"{where} began in the middle")
+        elif old["done"] and not new["done"]:
+            self.fail("slices", f"{where} was done, and is open again")
+        elif new["slice"] == old["slice"] + 1:
+            self._slice(shard, where, old, new)
+        elif new["slice"] != old["slice"]:
+            self.fail("slices", f"{where} went from slice {old['slice']} to {new['slice']}")
+        elif new["epoch"] == old["epoch"] + 1:
+            if old["lease"] > self.world.time:
+                left = old["lease"] - self.world.time
+                self.fail("leases", f"{where}: taken {left:.1f} s before its lease was over")
+            self.holders[shard] = self._request()
+        elif new["epoch"] != old["epoch"]:
+            self.fail("epochs", f"{where} went from epoch {old['epoch']} to {new['epoch']}")
+        elif new["lease"] > self.world.time and self.holders.get(shard) != self._request():
+            self.fail("epochs", f"{where} was leased anew, and is still of epoch {old['epoch']}")
+
+    def _slice(self, shard, where, old, new):
+        self.committed += 1
+        if new["epoch"] != old["epoch"]:
+            self.fail("epochs", f"{where}: slice {old['slice']} was of epoch {new['epoch']}")
+        if self.holders.get(shard) != self._request():
+            self.fail("stale", f"{where}: slice {old['slice']} was committed by another request")
+
+    def _request(self):
+        lane = self.world.running
+        return lane and (lane.name, lane.request)
+
+
+def ended(trial):
+    """Look at what came of the job when all lanes have ended."""
+    watch, job = trial.watch, trial.job
+    if trial.world.over and not trial.world.crashes:
+        watch.fail("finishes", trial.world.over)
+    for lane, error in trial.world.crashes:
+        watch.fail("answers", f"lane {lane.name}: {type(error).__name__}: {error}")
+    if trial.world.over:
+        return
+    found = trial.jobs.all()
+    if trial.deleted:
+        if found:
+            watch.fail("job", f"a deleted job is there: {found}")
+        _nothing(trial, lambda place: True)
+        return
+    if [one.id for one in found] != [job.id]:
+        watch.fail("one job", f"there are {len(found)} jobs")
+    status = job.status()
+    if status["slices"] != watch.committed:
+        watch.fail("numbers", f"{watch.committed} slices were committed, not {status['slices']}")
+    _records(trial, status)
+    if status["state"] != "done":
+        if status["state"] != "cancelled" or not trial.cancelled:
+            watch.fail("finishes", f"the job ended {status['state']}: {status['error']}")
+        return
+    came, expected = result(trial, job), trial.expected
+    for name in expected:
+        if came[name] != expected[name]:
+            watch.fail(name, f"{came[name]!r:.300} is not {expected[name]!r:.300}")
+    _leftovers(trial, job)
+
+
+def result(trial, job):
+    """What must not depend on what went wrong, by the name of its check."""
+    bad = [(b["key"], b["kind"], b["phase"], b["message"], b["traceback"]) for b in job.bad_records]
+    return {
+        "output": trial.case.output(trial, job),
+        "counters": job.counters,
+        "quarantine": sorted(bad),
+        "records": job.status()["records"],
+    }
+
+
+def _records(trial, status):
+    """Every record told of is one that was mapped, and counted so, or put aside."""
+    aside = sum(bad["kind"] == "record" for bad in trial.job.bad_records)
+    mapped = status["counters"].get("mapped", 0)
+    if status["records"] != mapped + aside:
+        trial.watch.fail(
+            "numbers", f"{status['records']} records are {mapped} mapped and {aside} put aside"
+        )
+    if status["bad_records"] != len(trial.job.bad_records):
+        trial.watch.fail("numbers", f"{status['bad_records']} bad records are told of")
+
+
+def _leftovers(trial, job):
+    kept = {"output index", "output block", "bad"}
+    if job.bad_records:
+        kept |= {"index", "block", "receipt", "wanted"}
+    _nothing(trial, lambda place: place[1] not in kept and "done" not in place[1:3])
+    if trial.case.disk:
+        # What a request stages that stood still until all was published lies there for good.
+        found = [path.name for path in trial.folder.rglob("*") if "whole" in path.name]
+        if found:
+            trial.watch.fail("leftovers", f"on the disk: {found}")
+
+
+def _nothing(trial, unneeded):
+    for key, _ in trial.store.scan(b"", b"\xff"):
+        place = keys.unpack(key)
+        if place[0] not in ("meta", "jobs", "link") and unneeded(place):
+            trial.watch.fail("leftovers", f"in the store: {place}")

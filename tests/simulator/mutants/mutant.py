@@ -1,0 +1,75 @@
+"""A mutant: a breakage of the package for a while, and the search for the check that catches it."""
+
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import NamedTuple
+
+from ..recipes import BY_NAME, CASES, TINY
+from ..sweep import sweep
+from ..trial import Trial, drawn, expected
+
+
+class Mutant(NamedTuple):
+    """`wraps` are (owner, name, function): `function(original, trial, ...)` takes its place."""
+
+    name: str
+    check: str
+    cases: tuple  # names; () = all
+    wraps: list
+
+
+MUTANTS = []
+SEEDS = 600
+"""Within so many trials a mutant must be caught."""
+
+
+def mutant(name, check, *cases):
+    """Declare a mutant by a function that returns its wraps. A tiny case is swept."""
+
+    def declared(function):
+        MUTANTS.append(Mutant(name, check, cases, function()))
+        return function
+
+    return declared
+
+
+@contextmanager
+def mutated(mutant):
+    """Let the package be broken so for a while."""
+    with ExitStack() as stack:
+        for owner, name, function in mutant.wraps:
+            original = vars(owner)[name]
+            stack.callback(setattr, owner, name, original)
+            setattr(owner, name, _wrapped(original, function))
+        yield
+
+
+def _wrapped(original, function):
+    @wraps(original)
+    def wrapper(*args, **given):
+        return function(original, Trial.present, *args, **given)
+
+    return wrapper
+
+
+def caught(mutant):
+    """Return where the mutant's check first fails, and the message; None if it does not."""
+    cases = [BY_NAME[name] for name in mutant.cases] or CASES
+    for case in cases:
+        expected(case)
+    with mutated(mutant):
+        for where, failures in _swept(cases) if cases[0] in TINY else _drawn(cases):
+            if mutant.check in failures:
+                return where, failures[mutant.check]
+    return None
+
+
+def _drawn(cases):
+    for seed in range(SEEDS):
+        yield f"seed {seed}", drawn(seed, cases).run()
+
+
+def _swept(cases):
+    for case in cases:
+        for run in sweep(case):
+            yield f"{run.case}, {run.kind}, at {run.at}", run.failures

@@ -1,0 +1,133 @@
+"""One job of one case in one world: from a seed, in a sweep, or without any fault."""
+
+import random
+import tempfile
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+
+from httpmr import keys
+from httpmr.engine import fold, long, plan
+from httpmr.jobs import Jobs, control
+from httpmr.stores import MemoryStore
+
+from . import checks, faults
+from .lanes import Driver, Operator
+from .recipes import CASES
+from .store import Seen, disk
+from .world import World
+
+CALM = 6000
+"""Points within which a job must end when nothing goes wrong any more."""
+
+
+class Trial:
+    """A case in a world. `rows`, `path`, `home`, `cured` are what its recipe works with.
+
+    `home` is a database, or None for a store in memory. `expected` is what must come of it.
+    """
+
+    present = None  # the last that was made; there is one at a time
+
+    def __init__(self, case, world, home=None, expected=None):
+        Trial.present = self
+        self.case, self.world = case, world
+        self.rows = {}
+        self.cured = self.cancelled = self.deleted = False
+        self.storm = 0  # points until all is calm
+        self.sent = []  # addresses
+        self.folder = Path(tempfile.mkdtemp(dir=_folder())) if case.disk else None
+        self.path = self.folder and self.folder / "out.jsonl"
+        self.watch = checks.Watch(world)
+        self.store = Seen(world, home.cleared() if home else MemoryStore(), self.watch)
+        self.home = home
+        self.recipe = case.recipe(self)
+        self.expected = expected
+        # The same ids in each trial, whatever its seed.
+        self.jobs = Jobs(self.recipe, self.store, rng=random.Random(1), clock=lambda: world.time)
+        self.job = self.link = None
+
+    def process(self, lane):
+        """A new process, as serves the requests of one lane until it dies."""
+        return Jobs(self.recipe, self.store, rng=self.world.rng, clock=lane.host)
+
+    def calm(self):
+        return self.world.points > self.storm
+
+    def found(self, job):
+        """Note which job a start link led to."""
+        if self.job is None:
+            self.job = job
+        elif self.job.id != job.id:
+            self.watch.fail("one job", f"the link led to {self.job.id} and to {job.id}")
+
+    def run(self):
+        """Let the lanes run; return what failed, {name of the check: message}."""
+        with self.surroundings():
+            self.world.run()
+            if self.deleted and self.jobs.all():  # whoever deleted it may have died before
+                self.jobs.delete(self.job.id)
+            while list(self.store.scan(*keys.span(("garbage",)), limit=1)):
+                control.sweep(self.store)
+            checks.ended(self)
+        return self.watch.failures
+
+    @contextmanager
+    def surroundings(self):
+        case = self.case
+        with ExitStack() as stack:
+            if case.disk:
+                stack.enter_context(disk(self.world))
+                stack.callback(rmtree, self.folder, ignore_errors=True)
+            for module, name, value in (
+                (plan, "FAN_IN", case.fan_in),
+                (fold, "FAN_IN", case.fan_in),
+                (long, "LONG", case.long),
+            ):
+                stack.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, value)
+            yield
+
+
+@cache
+def _folder():
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() else None
+
+
+@cache
+def expected(case, home=None):
+    """What a sequential run without faults comes to."""
+    trial = Trial(case, World(), home)
+    trial.cured = case.cured
+    with trial.surroundings():
+        job = trial.job = trial.jobs.start()
+        while (state := trial.jobs.step(job.id).job.state) != "done":
+            if state == "paused":
+                trial.jobs.skip(job.id)
+        return checks.result(trial, job)
+
+
+def drawn(seed, cases=CASES):
+    """The trial of a seed: a case, lanes, and a storm that is over some time."""
+    rng = random.Random(seed)
+    case = cases[seed % len(cases)]
+    storm = rng.choice((60, 150, 300))
+    plan = faults.storm(rng.choice((0.0, 0.01, 0.03, 0.08)), storm)
+    stir, page = rng.choice((0.05, 0.2, 0.6)), rng.choice((1, 2, 200))
+    world = World(rng.random(), plan, stir, page, storm + CALM)
+    trial = Trial(case, world, expected=expected(case))
+    trial.storm = storm
+    if rng.random() < 0.15:
+        trial.link = trial.jobs.start_link(every=1e9)
+    else:
+        trial.job = trial.jobs.start()
+    for number in range(rng.choice((1, 2, 2, 3))):
+        world.lane("ABC"[number], Driver(trial))
+    if rng.random() < 0.35:
+        acts = ["pause", "resume", "status", "status"] + ["skip"] * (not case.cured)
+        end = rng.random()
+        acts += ["cancel"] if end < 0.15 else ["delete"] if end < 0.3 and trial.link is None else []
+        world.lane("op", Operator(trial, acts))
+    return trial
