@@ -7,6 +7,7 @@ import pytest
 from weblib import (
     COUNTS,
     LINES,
+    client,
     follow,
     link,
     master,
@@ -19,6 +20,7 @@ from weblib import (
 
 from httpmr.errors import Unavailable, Uncertain
 from httpmr.stores import MemoryStore
+from httpmr.web.master import AWAY
 from httpmr.web.routes import Place, match
 
 
@@ -277,7 +279,9 @@ def test_a_store_that_is_away_is_503_to_all_drivers(why):
     url = web.get(link(made, job) + "drive").headers["Location"]
     made.work.store.why = why
     answer = web.post(link(made, job) + "step", status=503)
-    assert answer.json == {"error": str(why)} and answer.headers["Retry-After"] == "2"
+    assert answer.json == {"error": AWAY} and answer.headers["Retry-After"] == "2"
+    answer = client(made).post(link(made, job) + "step", status=503)
+    assert answer.json == {"error": str(why)}
     answer = web.get(url, status=503)
     assert answer.headers["Retry-After"] == "2" and next_links(answer) == []
     made.work.store.why = None

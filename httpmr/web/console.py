@@ -7,7 +7,7 @@ from importlib.resources import files
 from webob import exc
 
 from httpmr.errors import RecipeError
-from httpmr.web import pages
+from httpmr.web import pages, security
 
 LISTED = 20
 TYPES = {"css": "text/css", "js": "text/javascript"}
@@ -57,7 +57,11 @@ def operate(visit, token):
     """An operator's link: its token becomes a cookie at once, so that no URL on screen has it."""
     if not visit.tokens.holds(token, "operate", visit.work.operate_generation()):
         raise exc.HTTPNotFound("no such operator's link here, or it has been revoked")
+    if security.prefetched(visit.request):
+        raise exc.HTTPForbidden("a prefetch lets nobody in: open the link itself")
     answer = pages.redirect(visit.path(""))
+    if visit.request.method == "HEAD":
+        return answer
     answer.set_cookie(
         visit.tokens.cookie,
         token,
@@ -103,4 +107,5 @@ def facts(recipe) -> dict[str, str]:
 def _said(thing):
     if type(thing).__repr__ is object.__repr__:
         return f"{type(thing).__name__}()"
-    return re.sub(r"://([^:/@\s]*):[^@\s]*@", r"://\1:…@", repr(thing))
+    said = re.sub(r"://([^:/@\s]*):[^@\s]*@", r"://\1:…@", repr(thing))
+    return re.sub(r"(?i)([?&][a-z_]*(?:pass|pwd|secret|token|key)[a-z_]*=)[^&\s'\"]+", r"\1…", said)

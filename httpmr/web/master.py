@@ -38,6 +38,8 @@ STATUS = (
 )
 """What an error is over HTTP: the first that fits. A store that is away is asked again."""
 
+AWAY = "the store cannot be used now; nothing is lost: try again (the server's log says why)"
+
 
 class Master:
     """MapReduce at a URL: a WSGI application that does one slice of work a request.
@@ -168,17 +170,31 @@ class Master:
                 visit.enter(parts.pop("job"), parts.pop("token"))
             return HANDLERS[route.name](visit, **parts)
         except Exception as error:
-            status, why, headers = _refused(error)
+            status, why, headers = _refused(error, visit)
             return pages.refusal(status, why, reader, visit.mount, headers)
 
 
-def _refused(error):
+def _refused(error, visit):
     """Return the status, the reason in one line, and the headers that an error is answered with."""
     if isinstance(error, exc.HTTPException):
         allow = error.headers.get("Allow")
         return error.code, error.detail, {"Allow": allow} if allow else {}
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
     if status == 500:
+        _hide_values(error)
         log.error("a request failed", exc_info=error)
         return 500, "httpmr cannot answer this; the reason is in the server's log", {}
-    return status, str(error), {"Retry-After": "2"} if status == 503 else {}
+    if status == 503:
+        log.warning("the store is away: %s", error)
+        # Its reason names hosts and users, and without the store no link can be looked at.
+        return 503, str(error) if visit.authorized() else AWAY, {"Retry-After": "2"}
+    return status, str(error), {}
+
+
+def _hide_values(error):
+    """Let SQLAlchemy's errors not tell what a statement was given: those are keys and values."""
+    for _ in range(20):  # some errors are their own cause
+        if hasattr(error, "hide_parameters"):
+            error.hide_parameters = True
+        if (error := error.__cause__ or error.__context__) is None:
+            return

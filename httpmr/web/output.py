@@ -15,6 +15,7 @@ PAGE, MOST = 100, 1000  # keys on a page
 MOST_ROWS = 10_000  # then it ends with the key that it is at
 FIRST = 10  # on the job's own page
 KEY_CHARACTERS = 8192
+FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # also as wide as a Chinese letter
 
 
 def output(visit):
@@ -112,7 +113,7 @@ def _cell(value):
     if type(value) in (int, float):
         return value
     said = value if type(value) is str else json.dumps(plain(value), ensure_ascii=False)
-    return f"'{said}" if said.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else said
+    return f"'{said}" if said.startswith(FORMULA) else said
 
 
 def _jsonl(rows):

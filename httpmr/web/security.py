@@ -133,7 +133,8 @@ def foreign(request, form: bool) -> bool:
     try:
         there = urlsplit(origin)
         here = urlsplit(f"{there.scheme}://{request.host}")  # a proxy may have ended the TLS
-        return (there.hostname, _port(there)) != (here.hostname, _port(here))
+        ours = there.hostname and (there.hostname, _port(there)) == (here.hostname, _port(here))
+        return not ours
     except ValueError:
         return True
 

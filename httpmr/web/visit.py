@@ -12,6 +12,8 @@ from httpmr.web import body, security
 
 log = logging.getLogger("httpmr")
 
+NO_JOB = "no such job here, or its link has been revoked"
+
 
 class Visit:
     """What handlers get. `enter` lets it in to a `job`, by a `token` that has a `scope` there."""
@@ -34,17 +36,20 @@ class Visit:
 
     def enter(self, job: str, token: str) -> None:
         """Let in whoever has a token of the job. WrongStore comes before any look at it."""
-        self.job = self.work.find(job)
+        try:
+            self.job = self.work.find(job)
+        except UnknownJob:  # whether a job is there is told to its links alone
+            raise UnknownJob(NO_JOB) from None
         self.record = self.job.found
         self.scope = self.tokens.scope(token, self.record.generation, job)
         if self.scope is None or self.record.recipe != self.master.recipe.name:
-            raise UnknownJob("no such job here, or its link has been revoked")
+            raise UnknownJob(NO_JOB)
         self.token = token
 
     @cached_property
     def user(self) -> str | None:
         """Who may do everything: whom `authorize` names, or the holder of the cookie."""
-        user = self._authorized()
+        user = self.authorized()
         if user:
             return security.name(user)
         held = security.cookies(self.request.environ, self.tokens.cookie)
@@ -54,7 +59,8 @@ class Visit:
         good = any(self.tokens.holds(token, "operate", generation) for token in held)
         return "operator" if good else None
 
-    def _authorized(self):
+    def authorized(self):
+        """Return whom `authorize` names; for that no store is needed."""
         if self.master.authorize is None:
             return None
         try:
