@@ -5,8 +5,6 @@ import sys
 from contextlib import contextmanager
 from html.parser import HTMLParser
 
-from weblib import LOCAL
-
 from httpmr import counters
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
@@ -154,14 +152,9 @@ def job_path(made, job, scope):
     return made.link(scope, "", job) + "/"
 
 
-def local():
-    """The environ of a caller at the desk."""
-    return dict(LOCAL)
-
-
 # What the process does besides answering
 
-_watched = []
+_watched, _hooked = [], []
 REACHES = (
     "socket.",
     "urllib.",
@@ -204,6 +197,3 @@ def watched():
         yield seen
     finally:
         _watched.remove(seen)
-
-
-_hooked = []

@@ -39,8 +39,9 @@ CALLERS = ("nobody", "drive", "view", "user")
 EXAMPLES = 135  # of each endpoint, by each caller: 10,260 in all
 
 NASTY = st.sampled_from(
-    [IMG, "\r\nX-Evil: 1", "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "%ff", "{{7*7}}",
-     "${jndi:ldap://127.0.0.1/a}", "http://169.254.169.254/latest/", "//evil.example/", "' OR 1=1 --",
+    [IMG, "\r\nX-Evil: 1", "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "%ff",
+     "{{7*7}}", "${jndi:ldap://127.0.0.1/a}", "http://169.254.169.254/latest/", "//evil.example/",
+     "' OR 1=1 --",
      "javascript:alert(1)", '"><script>alert(1)</script>', "\ud800".encode("utf-8", "surrogatepass")
      .decode("latin-1"), "9" * 5000, "-1", "1e999", "[" * 300, '{"$float": "nan"}', "a" * 9000,
      '["../../etc/passwd", 0]', '{"$decimal": "1e99999"}', "__class__", "null", "\x00", ";", "="]

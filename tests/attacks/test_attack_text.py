@@ -53,9 +53,7 @@ def shows(made, job, *where):
         assert "<img" not in text and "<script" not in text, path
         seen += text
     for text in where:
-        assert html.escape(text, quote=False).replace("&gt;", ">") in seen.replace("&gt;", ">"), (
-            text
-        )
+        assert html.escape(text, quote=False) in seen, text
 
 
 @pytest.mark.parametrize("evil", EVIL)
@@ -147,7 +145,6 @@ def test_no_line_gets_into_a_header(environ):
     made.work.start_link()
     made.work.operate_generation(make=True)
     job = made.start()
-    object.__setattr__(made.recipe, "name", "hiding")
     view = job_path(made, job, "view")
     paths = ["", "/", view[:-1], view, view + "drive", view + "output.csv", made.link("operate")]
     for path in [*paths, made.link("start"), "/" + LINE, view + LINE]:

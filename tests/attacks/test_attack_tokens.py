@@ -3,9 +3,8 @@
 import string
 
 import pytest
-from attackslib import Counting, ask, by_header, job_path, site
+from attackslib import Counting, ask, job_path, site
 
-from httpmr.stores import MemoryStore
 from httpmr.web.security import Tokens
 
 GETS = (
@@ -202,7 +201,6 @@ def test_an_authorize_that_fails_lets_nobody_in(caplog):
     def broken(request):
         raise KeyError("user")
 
-    made = site(authorize=broken, store=MemoryStore())
+    made = site(authorize=broken)
     assert ask(made, "/").status == 403
     assert "authorize failed" in caplog.text
-    assert by_header is not broken
