@@ -1,9 +1,10 @@
 """Tokens that are forged, cut, made longer, revoked, or of something else open nothing."""
 
 import string
+from pathlib import Path
 
 import pytest
-from attackslib import Counting, ask, job_path, site
+from attackslib import HIDDEN, Counting, ask, job_path, site
 
 from httpmr.web.security import Tokens
 
@@ -204,3 +205,31 @@ def test_an_authorize_that_fails_lets_nobody_in(caplog):
     made = site(authorize=broken)
     assert ask(made, "/").status == 403
     assert "authorize failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        lambda value: value,
+        lambda value: (value, 1),
+        lambda value: [(value, 1, 2)],
+        lambda value: {value: 1},
+        lambda value: [([value], 1)],
+        lambda value: [(1, {value: object()})],
+        lambda value: [(value * 100_000, 1)],
+        lambda value: [value][value],
+        lambda value: 1 / 0 if value else int(value),
+        lambda value: Path(f"/{value}").read_text(),
+    ],
+)
+def test_no_error_shows_a_drive_link_a_value(gives):
+    lines = {f"{HIDDEN} key": f"{HIDDEN} value"}
+    made = site(lines, mapper=lambda key, value: gives(value), max_bad_records=0)
+    job = made.start()
+    drive = job_path(made, job, "drive")
+    while ask(made, drive + "step", "POST").status == 202:
+        pass
+    assert job.state == "paused" and HIDDEN in ask(made, job_path(made, job, "view")).text
+    for rest in ("", "status", "drive", "drive-2", "chain", "go/1.m0.0.0.0"):
+        assert HIDDEN not in ask(made, drive + rest).text
+    assert HIDDEN not in ask(made, drive + "step", "POST").text
