@@ -13,6 +13,7 @@ from httpmr.web.plain import parse, plain, text
 
 PAGE, MOST = 100, 1000  # keys on a page
 MOST_ROWS = 10_000  # then it ends with the key that it is at
+MOST_CHARACTERS = 4_000_000  # of values, likewise: a page is held in memory
 FIRST = 10  # on the job's own page
 KEY_CHARACTERS = 8192
 FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # also as wide as a Chinese letter
@@ -82,13 +83,15 @@ def _lookup(visit, key):
 
 def _page(job, after, until, limit):
     """Return the rows of at most `limit` keys, and the last of them where there are more."""
-    rows = []
+    rows, size = [], 0
     for before, (key, values) in enumerate(job.groups(after, until)):
-        full = before >= limit or len(rows) >= MOST_ROWS
+        full = before >= limit or len(rows) >= MOST_ROWS or size >= MOST_CHARACTERS
         # None cannot be gone on from: it would mean the beginning. So one key more.
         if full and rows[-1][0] is not None:
             return rows, rows[-1][0]
-        rows += [(key, value) for value in values]
+        for value in values:
+            rows.append((key, value))
+            size += len(value if type(value) in (str, bytes) else repr(value))
     return rows, None
 
 

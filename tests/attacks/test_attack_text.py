@@ -201,6 +201,19 @@ def test_the_limit_of_a_page_is_the_servers(limit):
     assert told.status == 400 or 1 <= len(json.loads(told.body)["rows"]) <= 1000
 
 
+def test_a_page_of_long_values_ends_early():
+    made = site({"a": ""}, mapper=lambda key, line: [(n, ["x" * 200_000]) for n in range(30)])
+    view = job_path(made, made.run(), "view")
+    rows, after = [], ""
+    while after is not None:
+        asks = f"{view}output?limit=1000&after={after}"
+        told = stranger(made).get(asks, headers={"Accept": "application/json"})
+        assert len(told.body) < 5_000_000
+        rows += told.json["rows"]
+        after = told.json["next"]
+    assert [key for key, _ in rows] == list(range(30))
+
+
 def test_the_lanes_of_a_page_are_the_servers():
     made = site()
     told = ask(made, job_path(made, made.start(), "drive") + "drive-999")
