@@ -33,6 +33,11 @@ TRANSITIONS = {
 
 ENDED = ("done", "failed", "cancelled")
 
+ALONE = 10**6
+"""What the name of a shard begins with that is one record, run alone at the end of its phase."""
+
+_LATER = 2**32  # epochs as sinks see them: above those of whoever held the place before
+
 
 def after(state: str, event: str) -> str | None:
     """Return the state after `event`, or None where it does not fit.
@@ -104,12 +109,28 @@ class Task(Record):
     epoch: int = 0  # counts the leases: the fence
     lease: float = 0.0  # until when, by the store's clock; 0 = free
     takeovers: int = 0  # leases that ran out since the last commit
+    begun: tuple | None = None  # what the last of these noted: see `engine.care`
     pace: float = 1.0  # how much of `slice_seconds` a slice of the shard may take
     records: int = 0
     counters: dict = field(default_factory=dict)
     bad: int = 0
     done: bool = False
     notes: dict = field(default_factory=dict)  # what a phase must remember from slice to slice
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one record, which runs when nothing else does."""
+        return self.shard[0] >= ALONE
+
+    @property
+    def place(self) -> tuple[tuple, int]:
+        """The (shard, slice) under which what the next slice gives is kept."""
+        return self.notes.get("place", (self.shard, self.slice))
+
+    @property
+    def stamp(self) -> int:
+        """What tells the next slice from whatever else was ever done for its place."""
+        return self.epoch + _LATER if self.alone else self.epoch
 
 
 @dataclass(frozen=True)
@@ -144,6 +165,7 @@ class Outcome:
     pairs: tuple | list = ()  # for the sink
     deletes: tuple | list = ()  # store keys that are no longer needed
     shed: Task | None = None  # map: the new shard that takes over the upper part of the range
+    parked: Task | None = None  # map: the record that was passed over, to be run alone
     bad: Bad | None = None
     alone: bool = False
     past: dict = field(default_factory=dict)

@@ -8,6 +8,8 @@ import gc
 import threading
 from contextlib import contextmanager
 
+from httpmr.engine import care
+from httpmr.engine.careful import map_alone, map_carefully
 from httpmr.engine.finish import clean_up, leftovers, publish
 from httpmr.engine.fold import fold_runs
 from httpmr.engine.map import map_records
@@ -20,27 +22,35 @@ __all__ = ["first", "following", "leftovers", "run_slice", "shed"]
 
 _PHASES = {
     "split": split,
-    "map": map_records,
     "merge": fold_runs,
     "publish": publish,
     "cleanup": clean_up,
 }
 
 
-def run_slice(recipe, task, store, budget, hold=lambda: None):
+def run_slice(recipe, task, store, budget, hold=lambda: None, begin=lambda *noted: None):
     """Do one slice of the task, at least one record of it, and return its Outcome.
 
     `hold()` is called now and then where a slice may take long and could still go on: it keeps
-    the lease, and may raise Conflict.
+    the lease, and may raise Conflict. So may `begin(*noted)`, which is called where requests died
+    in the shard before, and keeps what is noted in `task.begun`.
 
     Raises what the store raises (nothing is lost; the lease can be released), and Damaged where
     a stored block is not what was written. Errors of user code are part of the Outcome.
     """
     budget.start()
     with _collector_held_off():
+        if task.phase == "map":
+            return _mapping(task)(recipe, task, store, budget, begin)
         if task.phase == "reduce":
-            return reduce_groups(recipe, task, store, budget, hold)
+            return reduce_groups(recipe, task, store, budget, hold, begin)
         return _PHASES[task.phase](recipe, task, store, budget)
+
+
+def _mapping(task):
+    if task.alone:
+        return map_alone
+    return map_carefully if care.needed(task) else map_records
 
 
 @contextmanager

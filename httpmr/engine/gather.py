@@ -157,7 +157,7 @@ class Groups:
                 )
             parts[number][key] = values
         return [
-            Placed(number, 0, task.shard, task.slice, n, block)
+            Placed(number, 0, *task.place, n, block)
             for number, part in enumerate(parts)
             for n, block in enumerate(cut(ordered(part)))
         ]

@@ -11,7 +11,7 @@ from httpmr import counters
 from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
 from httpmr.engine.gather import Groups, Held
-from httpmr.errors import InputError
+from httpmr.errors import Conflict, InputError
 from httpmr.state import Outcome
 
 AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
@@ -20,12 +20,17 @@ AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
 _MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
-def map_records(recipe, task, store, budget):
+def map_records(recipe, task, store, budget, begin):
     """Map records of the shard until the budget says stop; at least one."""
-    stopped = _changed(recipe, task)
+    return walked(Walk(recipe, task, budget))
+
+
+def walked(walk):
+    """Go along the shard, and return the outcome of that."""
+    task = walk.task
+    stopped = _changed(walk.recipe, task)
     if stopped:
         return stopped
-    walk = _Walk(recipe, task, budget)
     try:
         with counters.collecting() as counted:
             walk.run(counted)
@@ -56,7 +61,7 @@ class _Refused(Exception):
     """Something that was emitted cannot be packed; the cause says why."""
 
 
-class _Walk:
+class Walk:
     """One slice's way along its shard."""
 
     def __init__(self, recipe, task, budget):
@@ -80,7 +85,7 @@ class _Walk:
         """Go as far as the budget allows, or the source can be read."""
         try:
             self._along(counted)
-        except (_Refused, blame.GroupFailed):
+        except (_Refused, blame.GroupFailed, Conflict):
             raise
         except InputError as error:
             self.pause = error.message
@@ -101,7 +106,7 @@ class _Walk:
             while some := ahead.take(self._at_once()):
                 if not self.records:
                     self.budget.opened()
-                if not self._mapped(some, counted):
+                if not self.mapped(some, counted):
                     return
             if until is not None:
                 self.cursor = after = until
@@ -117,7 +122,7 @@ class _Walk:
         most = self.task.notes.get("most", AT_ONCE + self.records) - self.records
         return max(1, min(self.at_once, room, most))
 
-    def _mapped(self, some, counted):
+    def mapped(self, some, counted):
         """Map records that were read ahead; return whether the slice goes on."""
         while some:
             done = self._hold(some, counted)
@@ -125,7 +130,7 @@ class _Walk:
                 if len(some) == 1:
                     return False
                 # One of them failed: which, is seen where each is mapped alone.
-                return all(self._mapped([record], counted) for record in some)
+                return all(self.mapped([record], counted) for record in some)
             self.cursor = some[done - 1][0]
             self.records += done
             if counted:

@@ -9,6 +9,7 @@ from functools import partial
 
 from httpmr import counters, keys
 from httpmr.engine import blame
+from httpmr.engine.care import Care, needed
 from httpmr.engine.gather import Held, Uncombined
 from httpmr.engine.long import Long, many
 from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError
@@ -19,22 +20,30 @@ DEATHS = 3
 """So many requests that died one after the other at the same place died of its group."""
 
 
-def reduce_groups(recipe, task, store, budget, hold):
+def reduce_groups(recipe, task, store, budget, hold, begin):
     """Reduce groups of one partition until the budget says stop; at least one, or a part of it.
 
-    `hold()` is called now and then while a long group is walked.
+    `hold()` is called now and then while a long group is walked, and `begin` before groups where
+    requests died.
     """
-    return _Walk(recipe, task, store, budget, hold).run()
+    care = Care(task, begin, budget.clock, _enough) if needed(task) else None
+    return _Walk(recipe, care.task if care else task, store, budget, hold, care).run()
+
+
+def _enough(died, deaths):
+    return died > DEATHS  # one of them though it could be ended in time, were it long
 
 
 class _Walk:
     """One slice's way along its partition."""
 
-    def __init__(self, recipe, task, store, budget, hold):
+    def __init__(self, recipe, task, store, budget, hold, care):
         self.recipe = recipe
         self.task = task
         self.budget = budget
         self.hold = hold
+        self.care = care
+        self.deaths = max(task.takeovers, care.died) if care else 0
         self.runs = Runs(store)
         self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
         self.held = Held(recipe.reducer.reduce)
@@ -71,6 +80,8 @@ class _Walk:
         reduce, buffer = self.recipe.reducer.reduce, self.buffer
         after = self.cursor and self.cursor[:2]
         groups = self.runs.merged(self.task.job, self.index, after)
+        if self.care:
+            groups = self.care.over(groups)
         # A group that was begun is gone on with as such, however few of its values are left.
         many = self.many if after is None or after[1] is None else 0
         size = 0  # of the buffer, without what the present group gives
@@ -111,6 +122,16 @@ class _Walk:
                 self.why = "records"
                 return
         self.why = self.budget.why
+        if self.care and self.care.ended:
+            self._suspected()
+
+    def _suspected(self):
+        """Note why the slice ends before a group that requests die of."""
+        self.why = "a suspect"
+        if self.care.found:
+            self.bad, self.why = self.care.bad("group"), "a bad group"
+            self.past = {"cursor": (self.bad.key, None)}
+            self.care.suspect = None
 
     def _long(self, key, values):
         """Return a long group as it is to be reduced; None where the slice ends in it."""
@@ -140,14 +161,13 @@ class _Walk:
     def _look(self, key, size, remedies, done):
         """Keep the lease; end the walk in time where requests died of it."""
         self.hold()
-        deaths = self.task.takeovers
-        if deaths < DEATHS or self.budget.more():
+        if self.deaths < DEATHS or self.budget.more():
             return
         seconds = self.budget.last - self.budget.began
         remedies += ["let requests take longer", "finish without them: httpmr run TARGET --resume"]
         raise GroupTooLarge(
-            f"the last {deaths} requests died before they had reduced it, and after {seconds:.1f} "
-            f"s this one had come to {done:,} of at most {size:,} values; "
+            f"the last {self.deaths} requests died before they had reduced it, and after "
+            f"{seconds:.1f} s this one had come to {done:,} of at most {size:,} values; "
             + "; or ".join(remedies),
             key=key,
         )
@@ -171,7 +191,8 @@ class _Walk:
         self.buffer.clear()
 
     def _notes(self):
-        return blame.regrown(self.task.notes) if self.groups else self.task.notes
+        notes = blame.regrown(self.task.notes) if self.groups else self.task.notes
+        return self.care.kept(notes) if self.care else notes
 
     def _outcome(self):
         return Outcome(

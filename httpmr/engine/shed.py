@@ -20,15 +20,13 @@ def shed(task: Task, outcome: Outcome) -> Outcome:
     marks = outcome.marks
     if outcome.done or outcome.bad or outcome.pause or outcome.fail or not marks:
         return outcome
+    if "suspect" in outcome.notes:  # it may lie in the part that is shed
+        return outcome
     passed = task.marked - len(marks)
     if (len(marks) + 1) * (task.slice + 1) <= WORTH * max(passed, 1):
         return outcome
     middle = len(marks) // 2
     number = task.notes.get("shed", 0) + 1
-    # The fingerprint is that of the range as it was split.
-    inherited = {"origin": task.notes.get("origin", (task.after, task.until))}
-    if "uncombined" in task.notes:
-        inherited["uncombined"] = task.notes["uncombined"]
     upper = Task(
         task.job,
         task.phase,
@@ -40,12 +38,21 @@ def shed(task: Task, outcome: Outcome) -> Outcome:
         marked=len(marks) - middle - 1,
         fingerprint=task.fingerprint,
         pace=task.pace,
-        notes=inherited,
+        notes=inherited(task),
     )
     return replace(
         outcome,
         marks=marks[:middle],
         progress=passed / (passed + middle + 1),
-        notes={**outcome.notes, **inherited, "shed": number},
+        notes={**outcome.notes, **inherited(task), "shed": number},
         shed=upper,
     )
+
+
+def inherited(task: Task) -> dict:
+    """Return the notes that go with a part of the task's range."""
+    # The fingerprint is that of the range as it was split.
+    notes = {"origin": task.notes.get("origin", (task.after, task.until))}
+    if "uncombined" in task.notes:
+        notes["uncombined"] = task.notes["uncombined"]
+    return notes

@@ -149,7 +149,9 @@ def _progress(record, tasks):
     phases = [p for p in PHASES if record.partitions or p not in ("merge", "reduce")]
     whole = sum(_WEIGHTS[phase] for phase in phases)
     before = sum(_WEIGHTS[phase] for phase in phases[: phases.index(record.phase)])
-    # A shard weighs as much as it has stretches: so what it sheds changes nothing.
+    # A shard weighs as much as it has stretches: so what it sheds changes nothing. A record that
+    # it passed over weighs nothing.
+    tasks = [task for task in tasks if not task.alone]
     weight = sum(task.marked + 1 for task in tasks)
     here = sum(task.progress * (task.marked + 1) for task in tasks) / max(1, weight)
     return min(round((before + _WEIGHTS[record.phase] * here) / whole, 4), _NOT_YET)

@@ -24,11 +24,12 @@ from httpmr.errors import (
     UserCodeError,
 )
 from httpmr.interfaces import Slice
+from httpmr.jobs.lease import Lease
 from httpmr.jobs.version import checked, versions
 from httpmr.ledger import Ledger, receipt
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
-from httpmr.state import ENDED, Job, Outcome, Task
+from httpmr.state import ENDED, Job, Outcome
 
 _log = logging.getLogger("httpmr.slice")
 _LOOK_AT = 32
@@ -48,23 +49,6 @@ class Step(NamedTuple):
     did: str  # "slice", "busy", "stale" or "lost"
     job: Job
     next: Address | None
-
-
-class Lease:
-    """The right to do the slice of `task`; called now and then, it is renewed in time."""
-
-    def __init__(self, ledger: Ledger, task: Task, seconds: float, clock: Callable[[], float]):
-        self.ledger = ledger
-        self.task = task
-        self.seconds = seconds
-        self.clock = clock
-        self.since = clock()
-
-    def __call__(self):
-        """Renew the lease when half of it is over; Conflict if it was lost."""
-        if self.clock() - self.since > self.seconds / 2:
-            self.task = self.ledger.renew(self.task, self.seconds)
-            self.since = self.clock()
 
 
 class Stepper:
@@ -101,7 +85,7 @@ class Stepper:
             task = self.ledger.task(job, at.phase, at.shard) if at.phase == job.phase else None
             if task is None or task.slice != at.n:
                 return Step("stale", job, self.here(job))
-            if task.lease > self.ledger.store.now():
+            if task.lease > self.ledger.store.now() or not self._in_turn(job, task):
                 task = None
         if task is None:
             if job.phase == "map":
@@ -133,14 +117,21 @@ class Stepper:
         return task and Address(task.phase, task.shard, task.slice)
 
     def _free(self, job):
-        """Choose at random among the first free shards."""
+        """Choose at random among the first free shards; what runs alone comes last, in turn."""
         now = self.ledger.store.now()
         tasks = self.ledger.tasks(job, "open")
+        first = None
         while some := list(islice(tasks, _LOOK_AT)):
-            free = [task for task in some if task.lease <= now]
+            first = first or some[0]
+            free = [task for task in some if task.lease <= now and not task.alone]
             if free:
                 return self.rng.choice(free)
-        return None
+        return first if first and first.alone and first.lease <= now else None
+
+    def _in_turn(self, job, task):
+        """Whether nothing is open before a shard that runs alone."""
+        first = self.ledger.tasks(job, "open", limit=1)
+        return not task.alone or [task.shard] == [other.shard for other in first]
 
     def _turned(self, job):
         """Turn the page if it can be turned; whoever sees the job end says so."""
@@ -211,7 +202,8 @@ class Stepper:
     def _run(self, lease, budget) -> Outcome:
         task = lease.task
         try:
-            return engine.run_slice(self.recipe, task, self.ledger.store, budget, lease)
+            store = self.ledger.store
+            return engine.run_slice(self.recipe, task, store, budget, lease, lease.begin)
         except Conflict:
             raise
         except Damaged as error:
@@ -241,7 +233,7 @@ class Stepper:
         sink = self.recipe.sink
         if self.joins is None:
             self.joins = sink.joins(self.ledger.store)
-        slice = Slice(task.job, task.shard, task.slice, task.epoch)
+        slice = Slice(task.job, *task.place, task.stamp)
         if self.joins:
             return lambda batch: sink.join(pairs, slice, batch)
         return receipt(task, sink.write(pairs, slice))

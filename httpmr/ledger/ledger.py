@@ -93,6 +93,7 @@ class Ledger:
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
         minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
+        A task's note "patience" counts as so many more that ran out.
         The pace is halved at each: what held the lease may have been killed for taking too long.
         """
         now = self.store.now()
@@ -103,7 +104,7 @@ class Ledger:
         claimed = replace(
             task,
             epoch=task.epoch + 1,
-            lease=now + _lasting(seconds, takeovers),
+            lease=now + _lasting(seconds, takeovers + task.notes.get("patience", 0)),
             takeovers=takeovers,
             pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
         )
@@ -115,11 +116,18 @@ class Ledger:
             return None
         return claimed
 
-    def renew(self, task: Task, seconds: float) -> Task:
-        """Let a lease begin anew, and return the task with it; Conflict if it was lost."""
+    def renew(self, task: Task, seconds: float, begun: tuple | None = None) -> Task:
+        """Let a lease begin anew, and return the task with it; Conflict if it was lost.
+
+        `begun` is kept with the task until the next commit, beside the takeovers so far and the
+        seconds that the lease lasts: what a slice noted that nobody has heard of since.
+        """
         batch = Batch()
-        lease = self.store.now() + _lasting(seconds, task.takeovers)
-        renewed = put(batch, task_key(task), replace(task, lease=lease), task.stored)
+        lasting = _lasting(seconds, task.takeovers + task.notes.get("patience", 0))
+        renewed = replace(task, lease=self.store.now() + lasting)
+        if begun:
+            renewed = replace(renewed, begun=(task.takeovers, lasting, *begun))
+        renewed = put(batch, task_key(task), renewed, task.stored)
         self.store.commit(batch)
         return renewed
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from httpmr import codec, counters, keys
-from httpmr.ledger.places import put, task_key, wanted_key
+from httpmr import codec, counters
+from httpmr.ledger.places import bad_key, put, task_key, wanted_key
 from httpmr.state import after
 
 FASTER = 1.02
@@ -33,6 +33,7 @@ def finish(batch, task, outcome, aside):
         slice=task.slice + 1,
         lease=0.0,
         takeovers=0,
+        begun=None,
         pace=min(task.pace * FASTER, 1.0),
         records=task.records + outcome.records,
         counters=counters.add(task.counters, outcome.counters),
@@ -43,10 +44,13 @@ def finish(batch, task, outcome, aside):
         put(batch, task_key(upper), upper, None)
         batch.delete(wanted_key(task.job))
         finished = replace(finished, until=upper.after, marked=task.marked - upper.marked - 1)
+    if outcome.parked:
+        put(batch, task_key(outcome.parked), outcome.parked, None)
+        finished = replace(finished, pace=outcome.parked.pace)
     if aside:
-        bad = {**vars(outcome.bad), "phase": task.phase, "shard": task.shard, "slice": task.slice}
-        place = (task.job, "bad", task.shard, task.phase, task.slice)
-        batch.put(keys.pack(place), codec.dumps(bad))
+        shard, slice = task.place
+        bad = {**vars(outcome.bad), "phase": task.phase, "shard": shard, "slice": slice}
+        batch.put(bad_key(task.job, task.phase, task.place), codec.dumps(bad))
         finished = replace(
             finished, **outcome.past, records=finished.records + 1, bad=finished.bad + 1
         )

@@ -29,6 +29,11 @@ def wanted_key(job_id):
     return keys.pack((job_id, "wanted"))
 
 
+def bad_key(job_id, phase, place):
+    shard, slice = place
+    return keys.pack((job_id, "bad", shard, phase, slice))
+
+
 def put(batch, key, record, *expected):
     """Put a record, expecting what it was; return it with the bytes it is stored as."""
     stored = codec.dumps(record.plain())
@@ -40,5 +45,5 @@ def put(batch, key, record, *expected):
 
 def receipt(task: Task, value) -> Callable[[Batch], None]:
     """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
-    key = keys.pack((task.job, "receipt", task.shard, task.slice))
+    key = keys.pack((task.job, "receipt", *task.place))
     return lambda batch: None if value is None else batch.put(key, codec.dumps(value))

@@ -1,0 +1,28 @@
+"""The right to do a slice, as whoever does it holds it. What the slice does is not known here."""
+
+from collections.abc import Callable
+
+from httpmr.ledger import Ledger
+from httpmr.state import Task
+
+
+class Lease:
+    """The right to do the slice of `task`; called now and then, it is renewed in time."""
+
+    def __init__(self, ledger: Ledger, task: Task, seconds: float, clock: Callable[[], float]):
+        self.ledger = ledger
+        self.task = task
+        self.seconds = seconds
+        self.clock = clock
+        self.since = clock()
+
+    def __call__(self):
+        """Renew the lease when half of it is over; Conflict if it was lost."""
+        if self.clock() - self.since > self.seconds / 2:
+            self.task = self.ledger.renew(self.task, self.seconds)
+            self.since = self.clock()
+
+    def begin(self, *noted):
+        """Keep a note with the task of what is begun, for whoever comes after if this one dies."""
+        self.task = self.ledger.renew(self.task, self.seconds, noted)
+        self.since = self.clock()
