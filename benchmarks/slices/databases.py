@@ -40,8 +40,10 @@ def answering() -> tuple[dict[str, str], list[str]]:
 def table(url: str) -> Iterator[str]:
     """Yield the name of a table that is not there, and drop what was made of it."""
     name = f"httpmr_{uuid.uuid4().hex}"
-    yield name
-    if url:
-        engine = sqlalchemy.create_engine(url)
-        sqlalchemy.Table(name, sqlalchemy.MetaData()).drop(engine, checkfirst=True)
-        engine.dispose()
+    try:
+        yield name
+    finally:
+        if url:
+            engine = sqlalchemy.create_engine(url)
+            sqlalchemy.Table(name, sqlalchemy.MetaData()).drop(engine, checkfirst=True)
+            engine.dispose()
