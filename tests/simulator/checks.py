@@ -16,6 +16,8 @@ numbers     the slices and records told are those committed
 leftovers   nothing is left in the store, or on the disk, that the job does not need
 """
 
+import re
+
 from httpmr import codec, keys
 from httpmr.ledger import LONGEST_LEASE
 from httpmr.state import PHASES, TRANSITIONS
@@ -142,13 +144,18 @@ def ended(trial):
 
 def result(trial, job):
     """What must not depend on what went wrong, by the name of its check."""
-    bad = [(b["key"], b["kind"], b["phase"], b["message"], b["traceback"]) for b in job.bad_records]
+    bad = [(b["key"], b["kind"], b["phase"], _message(b), b["traceback"]) for b in job.bad_records]
     return {
         "output": trial.case.output(trial, job),
         "counters": job.counters,
         "quarantine": sorted(bad),
         "records": job.status()["records"],
     }
+
+
+def _message(bad):
+    """The message, but for how many requests died of it, and how slowly."""
+    return re.sub(r"\d+ requests|\d+ s$", "", bad["message"])
 
 
 def _records(trial, status):

@@ -1,7 +1,7 @@
 """What the simulated jobs are made of: a few records each, and every way a job can go.
 
 A record is a line of words. Some words are poison: the mapper raises in the middle of the record,
-or leaves the process, or gives what cannot be stored, until the trial's operator cures it.
+or the process ends, or what it gives cannot be stored, until the trial's operator cures it.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,10 @@ from httpmr.recipe import Recipe
 from httpmr.sinks import JSONLines, Memory, Stored
 from httpmr.sources import Memory as Records
 
-POISON = {"raise", "exit", "object"}
-GROUP = "group"  # the reducer raises for it
+from .faults import kill
+
+POISON = {"raise", "exit", "object", "die"}
+GROUP, DEADLY = "group", "deadly"  # the reducer raises for one, and dies of the other
 PLAIN = {1: "a b", 2: "b c", 3: "a", 4: "c a"}
 
 
@@ -30,6 +32,8 @@ def mapped(trial):
         for word in line.split():
             counters.count("words")
             if not trial.cured and word in POISON:
+                if word == "die":
+                    kill(world, world.running)
                 if word != "object":
                     raise (SystemExit if word == "exit" else ValueError)(f"{key} is poison")
                 yield word, object()
@@ -45,6 +49,8 @@ def places(trial, poison=GROUP):
     def reduce(key, values):
         world.point("reduce")
         counters.count("groups")
+        if key == DEADLY:
+            kill(world, world.running)
         if key == poison and not trial.cured:
             raise ValueError("the group is poison")
         yield key, list(values)
@@ -145,7 +151,8 @@ class Case:
     @property
     def poison(self):
         """The keys of the records and groups that may be put aside."""
-        return {k for k, line in self.records.items() if POISON & set(line.split())} | {GROUP}
+        poisoned = (key for key, line in self.records.items() if POISON & set(line.split()))
+        return {GROUP, DEADLY, *poisoned}
 
     def recipe(self, trial):
         return Recipe(
@@ -185,6 +192,7 @@ def lines(trial):
 _LONG = {n: "a b"[: n % 3 + 1] for n in range(1, 7)}
 _BAD = {1: "a", 2: "b raise", 3: "b c", 4: "c", 5: "a object"}
 _RAISE = {n: line.replace("object", "exit") for n, line in _BAD.items()}
+_DEADLY = {1: "a", 2: "b c die", 3: "b", 4: "c a"}
 _GROUP = {1: "a group", 2: "b group", 3: "b c"}
 
 CASES = [
@@ -208,6 +216,9 @@ CASES = [
     Case("bad group", _GROUP),
     Case("bad group cured", _GROUP, Folded, partitions=1, long=2, cured=True),
     Case("bad combiner", {1: "a group group", 2: "group b", 3: "group group"}, Fussy),
+    Case("deadly record", _DEADLY, partitions=1, allowed=1),
+    Case("deadly record staged", _DEADLY, None, lines, file, disk=True, allowed=1),
+    Case("deadly group", {1: "a deadly", 2: "b deadly", 3: "b c"}, partitions=1),
     Case("slow", PLAIN, None, seconds=lambda key: 30.0 if key == 2 else 0.4),
     Case("slow and reduce", PLAIN, summed, partitions=1, seconds=lambda key: 0.3),
     Case("slow group", _LONG, slow, shards=1, partitions=1, long=2, seconds=lambda key: 0.3),
@@ -222,7 +233,7 @@ TINY = [
     Case("tiny keyed", {1: "a b", 2: "b"}, summed, Rows, rows, shards=1, partitions=1),
     Case("tiny staged", {1: "a b", 2: "b"}, None, lines, file, shards=1, disk=True),
 ]
-TABLE = Case("table", {1: "a", 2: "raise"}, None, in_table, rows_of_table, 1, allowed=1)
+TABLE = Case("table", {1: "a", 2: "b"}, None, in_table, rows_of_table, shards=1)
 """For a database: plain inserts into a table beside the store's own."""
 
 BY_NAME = {case.name: case for case in [*CASES, *TINY, TABLE]}

@@ -33,8 +33,7 @@ def _():
         original(self, *args)
         self.buffer = _Keeping()
 
-    walk = getattr(map, "Walk", None) or map._Walk
-    return [(walk, "__init__", init)]
+    return [(map.Walk, "__init__", init)]
 
 
 @mutant("an error of the surroundings is put down to the record", "quarantine")

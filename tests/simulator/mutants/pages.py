@@ -22,7 +22,7 @@ def _():
     return [(Seen, "now", now)]
 
 
-@mutant("a lease is not doubled when it has run out", "finishes", "slow")
+@mutant("a lease is not doubled when it has run out", "quarantine", "slow")
 def _():
     return [(ledger, "_lasting", lambda original, trial, seconds, takeovers: seconds)]
 
