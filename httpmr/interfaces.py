@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from httpmr.errors import OutputError
+
 Pair = tuple[Any, Any]
 
 # The limits every store must take and no caller may pass, so that the narrowest can serve.
@@ -118,6 +120,17 @@ class Sink:
 
     def check(self, store: "OrderedStore") -> None:
         """Raise OutputError, before a job starts, if the sink cannot take its output."""
+
+    def check_retry(self, job: str, receipts: Iterable[Any], anew: bool) -> None:
+        """Raise OutputError if a job that is done cannot give output once more, to be retried.
+
+        `anew`: it gives all of it again, which shall take the place of what is there; otherwise
+        what it gives is new, and comes to what is there. `receipts` are those given so far.
+        """
+        if anew and self.guarantee not in ("staged", "keyed"):
+            raise OutputError(
+                f"{self!r:.200} cannot replace what the job has given it: start a new job"
+            )
 
     def join(self, pairs: Sequence[Pair], slice: Slice, batch: "Batch") -> None:
         """Add the output of one slice to the commit that ends it."""

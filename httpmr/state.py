@@ -24,8 +24,11 @@ TRANSITIONS = {
         "skip": "running",  # the record or group the job paused at is put aside
         "cancel": "cancelled",
     },
-    # Ended: nothing but `delete` takes a job out of these.
-    "done": {"skip": "done"},  # what was kept for the records put aside is removed
+    # Ended: nothing but `delete`, or `retry`, takes a job out of these.
+    "done": {
+        "skip": "done",  # what was kept for the records put aside is removed
+        "retry": "running",  # they are mapped again, and all is reduced again
+    },
     "failed": {},
     "cancelled": {},
 }
@@ -46,6 +49,11 @@ def after(state: str, event: str) -> str | None:
     ('paused', None)
     """
     return TRANSITIONS[state].get(event)
+
+
+def tail(round: int) -> tuple:
+    """Return what the shards of a round have in their names, behind their number."""
+    return (-round,) if round else ()
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,21 @@ class Job(Record):
     finished: float | None = None
     error: dict | None = None  # {"message"} and, where known: key traceback phase shard slice kind
     generation: int = 0  # raised to revoke the job's links
-    bad_records: int = 0  # put aside so far
+    bad_records: int = 0  # put aside so far, and not mended
+    let_go: bool = False  # what was kept for them is removed
+    round: int = 0  # how often it was retried
+    shown: int = 0  # the round whose stored output is the one to see
     # Of the phases that are over; those of the present one stand in its tasks.
     records: int = 0
     slices: int = 0
     counters: dict = field(default_factory=dict)
     last: Any = None  # the source's last key when the job began
     versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
+
+    @property
+    def tail(self) -> tuple:
+        """What the shards of the phases after map have in their names, in this round."""
+        return tail(self.round)
 
 
 @dataclass(frozen=True)
@@ -128,9 +144,14 @@ class Task(Record):
         return self.notes.get("place", (self.shard, self.slice))
 
     @property
+    def retry(self) -> int:
+        """The round in which it maps again what was put aside; 0 = it does not."""
+        return self.notes.get("retry", 0)
+
+    @property
     def stamp(self) -> int:
         """What tells the next slice from whatever else was ever done for its place."""
-        return self.epoch + _LATER if self.alone else self.epoch
+        return self.epoch + (_LATER * (1 + self.retry) if self.alone else 0)
 
 
 @dataclass(frozen=True)
@@ -166,6 +187,8 @@ class Outcome:
     deletes: tuple | list = ()  # store keys that are no longer needed
     shed: Task | None = None  # map: the new shard that takes over the upper part of the range
     parked: Task | None = None  # map: the record that was passed over, to be run alone
+    become: dict = field(default_factory=dict)  # what else of the task changes
+    mended: int = 0  # how many that were put aside are so no more
     bad: Bad | None = None
     alone: bool = False
     past: dict = field(default_factory=dict)

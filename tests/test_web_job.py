@@ -4,7 +4,7 @@ import html
 from unittest.mock import Mock
 
 import pytest
-from weblib import LINES, client, follow, link, master, output, stranger, words
+from weblib import COUNTS, LINES, client, follow, link, master, output, stranger, words
 
 from httpmr import counters
 from httpmr.errors import InputError, JobError
@@ -200,10 +200,10 @@ def test_actions_by_json(made, web):
 def test_an_action_that_does_not_fit(made, web):
     job = made.start()
     url = link(made, job)
-    for action in ("resume", "skip"):
+    for action in ("resume", "skip", "retry"):
         assert web.post_json(url + action, {}, status=409).json["error"]
     made.work.cancel(job.id)
-    for action in ("pause", "resume", "skip", "cancel"):
+    for action in ("pause", "resume", "skip", "retry", "cancel"):
         assert web.post_json(url + action, {}, status=409).json["error"]
     csrf = made.tokens.csrf("local", made.clock())
     assert "cancelled" in web.post(url + "pause", {"csrf": csrf}, status=409).text
@@ -235,11 +235,60 @@ def test_skip_and_resume_after_a_bad_record(stopped):
     assert output(job)["the"] == 2 * (len(LINES) - 2)
 
 
+def test_retry_after_a_fix():
+    wrong = {5, 6}
+
+    def mapper(key, line):
+        if key in wrong:
+            raise LookupError("secret value")
+        return words(key, line)
+
+    made = master(mapper=mapper, max_bad_records=2, version="1")
+    web, job = client(made), made.run()
+    view = link(made, job, "view")
+    page = web.get(view)
+    assert "Retry maps the bad records again" in page.text
+    [form] = [form for form in page.forms.values() if form.action == f"{view}retry"]
+    assert output(job)["the"] == 2 * (len(LINES) - 2)
+    wrong.remove(5)
+    assert form.submit().headers["Location"] == view
+    assert job.state == "running"
+    follow(web, view + "drive")
+    assert (job.state, [bad["key"] for bad in job.bad_records]) == ("done", [6])
+    wrong.clear()
+    said = web.post_json(view + "retry", {}).json
+    assert (said["state"], said["phase"], said["bad_records"]) == ("running", "map", 1)
+    assert web.post_json(view + "retry", {}, status=409).json["error"]
+    follow(web, view + "drive")
+    assert (output(job), job.counters["lines"]) == (COUNTS, len(LINES))
+    assert f"{view}retry" not in web.get(view).text
+    assert "nothing was put aside" in web.post_json(view + "retry", {}, status=409).json["error"]
+
+
+def test_there_is_nothing_to_retry_when_it_was_skipped():
+    made = master(mapper=broken, max_bad_records=2)
+    web, job = client(made), made.run()
+    view = link(made, job, "view")
+    assert web.post_json(view + "skip", {}).json["state"] == "done"
+    page = web.get(view).text
+    assert f"{view}retry" not in page and f"{view}skip" not in page
+    assert "start a new job" in web.post_json(view + "retry", {}, status=409).json["error"]
+
+
+def test_a_sink_that_replaces_nothing_says_so():
+    made = master(mapper=broken, max_bad_records=2, sink=Memory())
+    web, job = client(made), made.run()
+    csrf = made.tokens.csrf("local", made.clock())
+    answer = web.post(link(made, job) + "retry", {"csrf": csrf}, status=409)
+    assert "cannot retry: Memory() cannot replace what the job has given it" in answer.text
+    assert (job.state, job.record.round) == ("done", 0)
+
+
 def test_actions_need_more_than_a_link(made):
     job = made.start()
     csrf = made.tokens.csrf("local", made.clock())
     for scope in ("drive", "view"):
-        for action in ("pause", "resume", "skip", "cancel", "delete"):
+        for action in ("pause", "resume", "skip", "retry", "cancel", "delete"):
             url = link(made, job, scope) + action
             stranger(made).post_json(url, {}, status=403)
             stranger(made).post(url, {"csrf": csrf}, status=403)

@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 
 from httpmr.engine import care
+from httpmr.engine.again import again, map_again
 from httpmr.engine.careful import map_alone, map_carefully
 from httpmr.engine.finish import clean_up, leftovers, publish
 from httpmr.engine.fold import fold_runs
@@ -18,7 +19,7 @@ from httpmr.engine.reduce import reduce_groups
 from httpmr.engine.shed import shed
 from httpmr.engine.split import split
 
-__all__ = ["first", "following", "leftovers", "run_slice", "shed"]
+__all__ = ["again", "first", "following", "leftovers", "run_slice", "shed"]
 
 _PHASES = {
     "split": split,
@@ -49,7 +50,7 @@ def run_slice(recipe, task, store, budget, hold=lambda: None, begin=lambda *note
 
 def _mapping(task):
     if task.alone:
-        return map_alone
+        return map_again if task.retry else map_alone
     return map_carefully if care.needed(task) else map_records
 
 

@@ -18,7 +18,7 @@ DEATHS = 3
 DEATHS_ALONE = 3
 """So many of a record that runs alone, and it is a bad one."""
 
-_PATIENCE = 1  # how often the leases of a record that runs alone are doubled from the start
+PATIENCE = 1  # how often the leases of a record that runs alone are doubled from the start
 
 
 def map_carefully(recipe, task, store, budget, begin):
@@ -70,7 +70,7 @@ class _Careful(Walk):
             pace=min(
                 1.0, task.pace * 2.0**self.care.deaths
             ),  # what it cost the shard, it gets back
-            notes={**inherited(task), "place": (shard, slice), "patience": _PATIENCE},
+            notes={**inherited(task), "place": (shard, slice), "patience": PATIENCE},
         )
         self.cursor, self.care.suspect = key, None
 

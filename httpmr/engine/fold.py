@@ -12,6 +12,7 @@ from httpmr.shuffle import FAN_IN, Placed, Runs, cut
 from httpmr.state import Outcome
 
 _MOST_BLOCKS = 100  # in a slice that folds many small runs; a batch takes twice as many entries
+_LEVELS = 100  # that a round may have: far more than any needs
 
 
 def fold_runs(recipe, task, store, budget):
@@ -25,12 +26,23 @@ def fold_runs(recipe, task, store, budget):
         return blame.stuck(task, error.bad)
 
 
+def above(level: int, tail: tuple) -> int:
+    """Return the level that follows; those of each round are its own, but for the lowest, 0."""
+    return level + 1 if level or not tail else 1 - tail[0] * _LEVELS
+
+
+def of_round(level: int, tail: tuple) -> bool:
+    """Whether a level above 0 is one of the round with this tail."""
+    return (level - 1) // _LEVELS == (-tail[0] if tail else 0)
+
+
 class _Fold:
     def __init__(self, recipe, task, store, budget):
         self.recipe, self.task, self.budget = recipe, task, budget
         self.runs = Runs(store)
         self.partition = task.shard[0]
         self.level = task.level
+        self.above = above(task.level, task.shard[1:])
         self.cursor = task.cursor  # (key, values of it that are done, or None for all)
         self.since = task.notes.get("since")  # the first run of the present fold
         self.n = task.notes.get("n", 0)  # the next block of its output
@@ -62,7 +74,7 @@ class _Fold:
         self.why = self.why or self.budget.why
         run = entries[0].run
         for block in cut(out.columns):
-            self.blocks.append(Placed(self.partition, self.level + 1, *run, self.n, block))
+            self.blocks.append(Placed(self.partition, self.above, *run, self.n, block))
             self.bytes += len(block.data)
             self.n += 1
         if self.why:
@@ -71,7 +83,7 @@ class _Fold:
         self.cursor, self.n, self.since = None, 0, following
         if following is None:
             # The next level is whole only when this slice is committed.
-            self.level += 1
+            self.level = self.above
             self.why = "level"
         elif self.bytes > ENOUGH // 4 or len(self.blocks) >= _MOST_BLOCKS:
             self.why = "size"

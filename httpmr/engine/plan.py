@@ -3,7 +3,7 @@
     split -> map -> (merge ->) reduce -> publish -> cleanup -> the job is done
 
 A map-only job has neither merge nor reduce; merge is left out where no partition can have more
-runs than one merge opens.
+runs than one merge opens. A retry begins in the map phase, as a further round of the job.
 """
 
 from httpmr.engine.split import ranges
@@ -24,13 +24,17 @@ def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
         # Each slice leaves at most one run in a partition.
         runs = sum(task.slice for task in done)
         phase = "merge" if runs > FAN_IN else "reduce"
-        return phase, [Task(job.id, phase, (p,)) for p in range(job.partitions)]
+        shards = [(partition, *job.tail) for partition in range(job.partitions)]
+        return phase, [Task(job.id, phase, shard) for shard in shards]
     if job.phase == "merge":
         return "reduce", [Task(job.id, "reduce", t.shard, level=t.level) for t in done]
+    # In a further round all is reduced again; where nothing is, what was given before stays.
+    notes = {"tail": job.tail} if job.round and job.partitions else {}
     if job.phase in ("map", "reduce"):
-        return "publish", [Task(job.id, "publish", (0,))]
+        return "publish", [Task(job.id, "publish", (0, *job.tail), notes=notes)]
     if job.phase == "publish":
-        return "cleanup", [Task(job.id, "cleanup", (0,), notes={"keep": job.bad_records > 0})]
+        notes["keep"] = job.bad_records > 0
+        return "cleanup", [Task(job.id, "cleanup", (0, *job.tail), notes=notes)]
     return None, []
 
 

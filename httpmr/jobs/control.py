@@ -9,7 +9,7 @@ from httpmr import codec, engine, keys
 from httpmr.errors import Conflict, Unfit, UnknownJob
 from httpmr.interfaces import Batch
 from httpmr.ledger import PAGE, Ledger
-from httpmr.sinks.stored import output
+from httpmr.shuffle import output
 from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
 
 
@@ -36,11 +36,11 @@ def _change(ledger, job, event, **fields):
         try:
             return ledger.change(job, state=state, **fields)
         except Conflict:
-            job = _again(ledger, job)
+            job = present(ledger, job)
 
 
-def _again(ledger, job):
-    """Return the job as it is now."""
+def present(ledger: Ledger, job: Job) -> Job:
+    """Return the job as it is now; UnknownJob if it was deleted."""
     found = ledger.job(job.recipe, job.id)
     if found is None:
         raise UnknownJob(f"the job {job.id} was deleted")
@@ -56,11 +56,11 @@ def skip(ledger: Ledger, job: Job, lease: float) -> Job:
     """
     while True:
         try:
-            if job.state == "done" and job.bad_records:
-                return ledger.change(job, mark(job.id, "between"))
+            if job.state == "done" and job.bad_records and not job.let_go:
+                return ledger.change(job, mark(job.id, "between"), let_go=True)
             return _skip(ledger, job, lease)
         except Conflict:
-            job = _again(ledger, job)
+            job = present(ledger, job)
 
 
 def _skip(ledger, job, lease):

@@ -9,8 +9,9 @@ from httpmr import counters, keys
 from httpmr.errors import JobError, UnknownJob
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
-from httpmr.sinks.stored import Stored, output
-from httpmr.state import PHASES, Task
+from httpmr.shuffle import output
+from httpmr.sinks.stored import Stored
+from httpmr.state import PHASES, Task, tail
 from httpmr.state import Job as Record
 
 _WEIGHTS = {"split": 2, "map": 60, "merge": 8, "reduce": 25, "publish": 3, "cleanup": 2}
@@ -93,32 +94,36 @@ class Job:
 
     def groups(self, after=None, until=None) -> Iterator[tuple]:
         """Yield (key, iterable of its values) as `output` does, each key once."""
-        self._needs_stored()
+        entries = self._stored()
         stop = None if until is None else keys.pack(until)
         place = None if after is None else (after, None)
-        for key, values in output(self._ledger.store).groups(self.id, 0, 0, place):
+        for key, values in output(self._ledger.store).merged(self.id, entries, place):
             if stop is not None and keys.pack(key) > stop:
                 return
             yield key, values
 
     def get(self, key) -> list:
         """Return the values stored under one output key; none where there is no such key."""
-        self._needs_stored()
         at = keys.pack(key)
-        runs = output(self._ledger.store)
         near = [
             entry
-            for entry in runs.entries(self.id, 0, 0)
+            for entry in self._stored()
             if keys.pack(entry.first) <= at <= keys.pack(entry.last)
         ]
-        for found, values in runs.merged(self.id, near, (key, 0)):
+        for found, values in output(self._ledger.store).merged(self.id, near, (key, 0)):
             return list(values) if keys.pack(found) == at else []
         return []
 
-    def _needs_stored(self):
+    def _stored(self):
+        """The index of the stored output; what a retry gives anew is seen when it is whole."""
         if not isinstance(self._sink, Stored):
             raise JobError(f"the output is not in the store: it went to {self._sink!r:.200}")
-        self.record  # noqa: B018  (UnknownJob, where it was deleted)
+        record = self.record
+        entries = output(self._ledger.store).entries(self.id, 0, 0)
+        if not (record.round and record.partitions):
+            return entries
+        shown = tail(record.shown)
+        return (entry for entry in entries if entry.run[0][1:] == shown)
 
     def _tasks(self, record):
         """The tasks of the present phase; one that moves from open to done meanwhile, once."""

@@ -18,9 +18,11 @@ from httpmr.jobs import control, local
 from httpmr.jobs.identity import Identity, letters
 from httpmr.jobs.job import Job
 from httpmr.jobs.links import Links
+from httpmr.jobs.retry import retry
 from httpmr.jobs.steps import Address, Step, Stepper
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
+from httpmr.state import ENDED
 from httpmr.state import Job as Record
 
 _log = logging.getLogger("httpmr.jobs")
@@ -106,9 +108,9 @@ class Jobs:
         return [self._job(r) for r in islice(self.ledger.jobs(self.recipe.name, before), limit)]
 
     def latest(self) -> Job | None:
-        """Return the newest job that is done."""
+        """Return the newest job that is done, or that was and is being retried."""
         for record in self.ledger.jobs(self.recipe.name):
-            if record.state == "done":
+            if record.state == "done" or (record.round and record.state not in ENDED):
                 return self._job(record)
         return None
 
@@ -181,6 +183,10 @@ class Jobs:
     def skip(self, id: str) -> None:
         """Put aside what a paused job stopped at; see control.skip."""
         control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2)
+
+    def retry(self, id: str) -> None:
+        """Map again what a done job put aside, and reduce again; see retry.retry."""
+        retry(self.ledger, self._record(id), self.recipe, self._stepper.versions)
 
     def cancel(self, id: str) -> None:
         """End a running or paused job for good; Unfit otherwise."""

@@ -13,6 +13,7 @@ from itertools import islice
 from httpmr import codec, counters, keys
 from httpmr.errors import Conflict
 from httpmr.interfaces import Batch, OrderedStore
+from httpmr.ledger.aside import bad_entries
 from httpmr.ledger.outcomes import finish, judge, judged
 from httpmr.ledger.places import job_key, put, task_key, wanted_key
 from httpmr.state import ENDED, Job, Outcome, Task, after
@@ -65,6 +66,10 @@ class Ledger:
         self.store.commit(batch)
         return changed
 
+    def reopen(self, job: Job, task: Task, **fields) -> Job:
+        """Put a job that had no open task with `fields` changed, and a task to go on with."""
+        return self.change(job, lambda batch: put(batch, task_key(task), task, None), **fields)
+
     def remove(self, job: Job, *joins: Callable[[Batch], None]) -> None:
         """Remove the job's record; Conflict if it is not as it was read."""
         batch = Batch()
@@ -83,10 +88,15 @@ class Ledger:
         return None if value is None else Task.of(codec.loads(value), value)
 
     def tasks(self, job: Job, state: str, limit: int | None = None) -> Iterator[Task]:
-        """Yield the "open" or "done" tasks of the job's phase, in order."""
+        """Yield the "open" or "done" tasks of the job's phase, in order.
+
+        After map they are those of the present round: each maps on, and does the rest anew.
+        """
         start, stop = keys.span((job.id, job.phase, state))
         for _, value in self.store.scan(start, stop, limit=limit):
-            yield Task.of(codec.loads(value), value)
+            task = Task.of(codec.loads(value), value)
+            if job.phase in ("split", "map") or task.shard[1:] == job.tail:
+                yield task
 
     def claim(self, task: Task, seconds: float) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
@@ -155,9 +165,9 @@ class Ledger:
         the job is built anew if the job has changed meanwhile.
         """
         while True:
-            verdict = judge(job, outcome, allowed)
+            verdict = judge(job, task, outcome, allowed)
             batch = Batch()
-            finished = finish(batch, task, outcome, aside=verdict == "aside")
+            finished = finish(batch, task, outcome, aside=verdict in ("aside", "again"))
             for join in joins:
                 join(batch)
             for key in outcome.deletes:
@@ -189,13 +199,17 @@ class Ledger:
 
     def bad(self, job: Job) -> Iterator[dict]:
         """Yield what was put aside, in input order: the fields of Bad, and phase shard slice."""
-        for _, value in self.store.scan(*keys.span((job.id, "bad"))):
-            yield codec.loads(value)
+        for _, entry in bad_entries(self.store, job.id):
+            yield {name: entry[name] for name in entry if name != "after"}
 
-    def receipts(self, id: str) -> Iterator:
-        """Yield what the sink's `write` returned for each committed slice, in order."""
-        for _, value in self.store.scan(*keys.span((id, "receipt"))):
-            yield codec.loads(value)
+    def receipts(self, id: str, tail: tuple | None = None) -> Iterator:
+        """Yield what the sink's `write` returned for each committed slice, in order.
+
+        With a `tail`: of the shards alone that have it in their names.
+        """
+        for key, value in self.store.scan(*keys.span((id, "receipt"))):
+            if tail is None or keys.unpack(key)[2][1:] == tail:
+                yield codec.loads(value)
 
     # Help wanted
 
@@ -248,6 +262,7 @@ class Ledger:
                 counters=total,
                 records=job.records + sum(t.records for t in done if t.phase == "map"),
                 slices=job.slices + sum(t.slice for t in done),
+                shown=job.round if job.phase == "publish" else job.shown,
             )
         except Conflict:
             return self.job(job.recipe, job.id) or job

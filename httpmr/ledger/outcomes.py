@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 
-from httpmr import codec, counters
-from httpmr.ledger.places import bad_key, put, task_key, wanted_key
+from httpmr import counters
+from httpmr.ledger.aside import put_bad
+from httpmr.ledger.places import put, task_key, wanted_key
 from httpmr.state import after
 
 FASTER = 1.02
 """How a pace grows back with each commit: slowly, for to go too far costs a lease."""
 
 
-def judge(job, outcome, allowed):
-    """What is to be done about the outcome: "", "fail", "pause" or "aside"."""
+def judge(job, task, outcome, allowed):
+    """What is to be done about the outcome: "", "fail", "pause", "aside", or "again" aside."""
     if outcome.fail:
         return "fail"
+    if outcome.bad and outcome.bad.kind == "record" and task.retry:
+        return "again"
     if outcome.bad and (outcome.bad.kind == "group" or job.bad_records >= allowed):
         return "pause"
     if outcome.pause:
@@ -23,6 +26,7 @@ def judge(job, outcome, allowed):
 
 def finish(batch, task, outcome, aside):
     """Put the task as it is when the outcome is committed, and the record put aside."""
+    counts = not task.retry  # else it was counted when it was put aside
     finished = replace(
         task,
         cursor=outcome.cursor,
@@ -35,10 +39,11 @@ def finish(batch, task, outcome, aside):
         takeovers=0,
         begun=None,
         pace=min(task.pace * FASTER, 1.0),
-        records=task.records + outcome.records,
+        records=task.records + outcome.records * counts,
         counters=counters.add(task.counters, outcome.counters),
         done=outcome.done,
     )
+    finished = replace(finished, **outcome.become)
     if outcome.shed:
         upper = outcome.shed
         put(batch, task_key(upper), upper, None)
@@ -48,12 +53,9 @@ def finish(batch, task, outcome, aside):
         put(batch, task_key(outcome.parked), outcome.parked, None)
         finished = replace(finished, pace=outcome.parked.pace)
     if aside:
-        shard, slice = task.place
-        bad = {**vars(outcome.bad), "phase": task.phase, "shard": shard, "slice": slice}
-        batch.put(bad_key(task.job, task.phase, task.place), codec.dumps(bad))
-        finished = replace(
-            finished, **outcome.past, records=finished.records + 1, bad=finished.bad + 1
-        )
+        put_bad(batch, task, outcome.bad)
+        counted = {"records": finished.records + counts, "bad": finished.bad + counts}
+        finished = replace(finished, **outcome.past, **counted)
     if not finished.done:
         return put(batch, task_key(task), finished, task.stored)
     batch.expect(task_key(task), task.stored)
@@ -65,8 +67,10 @@ def judged(job, task, outcome, verdict):
     """The job when the outcome is committed; the same object where nothing changes."""
     if verdict == "aside":
         return replace(job, bad_records=job.bad_records + 1)
+    if outcome.mended:
+        return replace(job, bad_records=job.bad_records - outcome.mended)
     event = {"fail": "something no resume can mend", "pause": "something an operator can mend"}
-    state = after(job.state, event[verdict]) if verdict else None
+    state = after(job.state, event[verdict]) if verdict in event else None
     if verdict == "pause" and _paused_at(job, task):
         state = job.state  # by a slice before this one: what there is to skip is at this one now
     if state is None:

@@ -29,11 +29,6 @@ def wanted_key(job_id):
     return keys.pack((job_id, "wanted"))
 
 
-def bad_key(job_id, phase, place):
-    shard, slice = place
-    return keys.pack((job_id, "bad", shard, phase, slice))
-
-
 def put(batch, key, record, *expected):
     """Put a record, expecting what it was; return it with the bytes it is stored as."""
     stored = codec.dumps(record.plain())

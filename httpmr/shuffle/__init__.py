@@ -1,7 +1,7 @@
 """What goes from map to reduce: blocks, runs of them, and their merge."""
 
 from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered
-from httpmr.shuffle.runs import FAN_IN, Placed, Runs
+from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
 
 __all__ = [
     "BLOCK_BYTES",
@@ -13,4 +13,5 @@ __all__ = [
     "cut",
     "gather",
     "ordered",
+    "output",
 ]

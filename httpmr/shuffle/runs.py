@@ -101,3 +101,8 @@ class Runs(IntermediateStore):
                 job=job,
                 place=place,
             ) from None
+
+
+def output(store) -> Runs:
+    """Return the runs of stored output, all of them in partition 0 at level 0."""
+    return Runs(store, "output index", "output block")

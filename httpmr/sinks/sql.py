@@ -70,6 +70,11 @@ class SQLTable(Sink):
         if self.mode != "update":
             self._check_filled(table)
 
+    def check_retry(self, job, receipts, anew):
+        """Raise OutputError where rows would be inserted twice."""
+        if anew and self.mode == "insert":
+            raise OutputError(f"{self!r} would insert the job's rows twice: start a new job")
+
     def join(self, pairs, slice, batch):
         """Write the rows in the slice's commit."""
         if rows := self._rows(pairs):

@@ -105,12 +105,13 @@ class Staged(Sink):
         """Append parts to the file that grows; its size tells how far that has come."""
         with open(os.open(whole, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
             size = file.seek(0, os.SEEK_END)
+            kept = self._kept(os.path.dirname(whole), receipts)
             at = 0
             for name, length, crc in [(None, len(self.head), 0), *receipts]:
                 at += length
                 if size >= at:
                     continue
-                part = self.head if name is None else self._part(whole, name, length, crc)
+                part = self.head if name is None else self._part(whole, name, length, crc, kept)
                 size = max(size, at - length)
                 file.seek(size)
                 file.write(part[size - at + length :])
@@ -121,12 +122,36 @@ class Staged(Sink):
             _sync(file)
         return True
 
-    def _part(self, whole, name, length, crc):
-        with open(os.path.join(os.path.dirname(whole), name), "rb") as file:
+    def _part(self, whole, name, length, crc, kept):
+        path = os.path.join(os.path.dirname(whole), name)
+        if name in kept:
+            with open(self.path, "rb") as file:
+                file.seek(kept[name])
+                part = file.read(length)
+            if crc32(part) != crc:  # this has been published meanwhile, or something else has
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            return part
+        with open(path, "rb") as file:
             part = file.read()
         if len(part) != length or crc32(part) != crc:
             raise Damaged(f"part {name} of {self.path} is not what was written: start a new job")
         return part
+
+    def _kept(self, folder, receipts):
+        """Return where in the published file the parts are that are in the folder no more.
+
+        So it is when a job is retried: it publishes again, with further parts among the old ones.
+        """
+        here = set(os.listdir(folder))
+        at, kept = len(self.head), {}
+        for name, length, _ in receipts:
+            if name not in here:
+                kept[name] = at
+                at += length
+        return kept if kept and self._size() == at else {}
+
+    def _size(self):
+        return os.path.getsize(self.path) if os.path.isfile(self.path) else None
 
     def _published(self, receipts):
         """Whether the file is there and has in it what the receipts say."""
@@ -138,6 +163,15 @@ class Staged(Sink):
                 return parts and not file.read(1)
         except FileNotFoundError:
             return False
+
+    def check_retry(self, job, receipts, anew):
+        """Raise OutputError where what is new could not be put among what was published."""
+        lengths = [receipt[1] for receipt in receipts if receipt is not None]
+        if not anew and self._size() != len(self.head) + sum(lengths):
+            raise OutputError(
+                f"{self.path} is not what the job published, so that nothing can be put between: "
+                "start a new job"
+            )
 
     def _folder(self, job):
         return f"{self.path}.{job}.parts"

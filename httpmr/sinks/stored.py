@@ -11,12 +11,7 @@ from itertools import pairwise
 from httpmr import keys
 from httpmr.errors import Unstorable
 from httpmr.interfaces import Sink
-from httpmr.shuffle import Columns, Placed, Runs, cut, gather, ordered
-
-
-def output(store) -> Runs:
-    """Return the runs of stored output, all of them in partition 0 at level 0."""
-    return Runs(store, "output index", "output block")
+from httpmr.shuffle import Columns, Placed, cut, gather, ordered, output
 
 
 class Stored(Sink):
@@ -27,6 +22,9 @@ class Stored(Sink):
     def joins(self, store):
         """Output lives in the job's own store, whatever that is."""
         return True
+
+    def check_retry(self, job, receipts, anew):
+        """Of the output of several rounds of a job, one is shown."""
 
     def join(self, pairs, slice, batch):
         """Put the slice's pairs, in key order; Unstorable if one cannot be stored."""

@@ -51,9 +51,11 @@ def _phases(recipe, status):
 
 def _actions(record):
     """What fits the state, but for `delete`, which always does."""
-    some = [act for act in ("pause", "resume", "skip", "cancel") if after(record.state, act)]
-    at_fault = record.bad_records if record.state == "done" else "past" in (record.error or {})
-    return [act for act in some if act != "skip" or at_fault]
+    acts = ("pause", "resume", "retry", "skip", "cancel")
+    some = [act for act in acts if after(record.state, act)]
+    kept = record.bad_records and not record.let_go
+    at_fault = kept if record.state == "done" else "past" in (record.error or {})
+    return [act for act in some if act not in ("retry", "skip") or at_fault]
 
 
 def status(visit):
@@ -62,7 +64,7 @@ def status(visit):
 
 
 def action(visit, action):
-    """Pause, resume, skip, cancel or delete."""
+    """Pause, resume, skip, retry, cancel or delete."""
     visit.sent()
     act = getattr(visit.work, action)
     if action == "delete":

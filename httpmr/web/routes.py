@@ -17,7 +17,7 @@ PARTS = {
     "token": r"[A-Za-z0-9_-]{1,100}",
     "place": r"\d{1,12}\.[smgrpc]\d{1,9}(?:-\d{1,9}){0,40}\.\d{1,12}\.\d{1,12}\.\d{1,12}",
     "lanes": r"[1-9]\d{0,2}",
-    "action": "pause|resume|skip|cancel|delete",
+    "action": "pause|resume|skip|retry|cancel|delete",
     "format": "csv|jsonl",
     "name": r"[a-z]{1,20}\.(?:css|js)",
 }

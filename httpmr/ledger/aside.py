@@ -1,0 +1,32 @@
+"""What was put aside: where it stands, and how it is found again.
+
+A record is found again by its key and the one before it. Its place is kept free, by its shard and
+slice, for what it gives when it is mapped again.
+"""
+
+from collections.abc import Iterator
+
+from httpmr import codec, keys
+
+
+def bad_key(job_id: str, at: tuple) -> bytes:
+    """Return where in the store it stands; `at` = (shard, phase, slice)."""
+    return keys.pack((job_id, "bad", *at))
+
+
+def put_bad(batch, task, bad) -> None:
+    """Put a Bad record or group aside, which `task` met as the first of a slice."""
+    shard, slice = task.place
+    after = task.after if task.cursor is None else task.cursor
+    before = {"after": after} if bad.kind == "record" else {}
+    stored = {**vars(bad), **before, "phase": task.phase, "shard": shard, "slice": slice}
+    batch.put(bad_key(task.job, (shard, task.phase, slice)), codec.dumps(stored))
+
+
+def bad_entries(store, job_id: str, past: tuple | None = None) -> Iterator[tuple[tuple, dict]]:
+    """Yield (at, what was put aside there) in input order, past the place `past`."""
+    start, stop = keys.span((job_id, "bad"))
+    if past is not None:
+        start = bad_key(job_id, past) + b"\0"
+    for key, value in store.scan(start, stop):
+        yield keys.unpack(key)[2:], codec.loads(value)
