@@ -1,8 +1,13 @@
 """Records and groups that kill the process: found, named, put aside; and what sat beside them."""
 
+import contextlib
+import signal
+import sys
+
 import pytest
 from deaths import Host
-from jobslib import ALL
+from faults import Clock
+from jobslib import ALL, made
 
 from httpmr import codec, counters, reducers
 from httpmr.engine.careful import DEATHS, DEATHS_ALONE
@@ -110,6 +115,45 @@ class TestRecords:
         [bad] = host.carried(job).bad_records
         assert bad["message"].startswith("ValueError: not so (test_jobs_poison.py")
         assert (bad["shard"], job.state, job.status()["records"]) == ((0,), "done", 10)
+
+
+class TestToldToEnd:
+    """By a signal, as servers do with a request that takes too long: nobody waits for its lease."""
+
+    def ending(self, wrong):
+        def mapper(key, value):
+            if key in wrong:
+                signal.raise_signal(signal.SIGUSR1)
+            return [(key, value)]
+
+        return made(mapper, 10, version="1", max_bad_records=1, clock=Clock(), num_mappers=1)
+
+    @pytest.fixture(autouse=True)
+    def handler(self):
+        before = signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))
+        yield
+        signal.signal(signal.SIGUSR1, before)
+
+    def test_it_is_a_death_like_others(self):
+        jobs = self.ending({3})
+        job, deaths = jobs.start(), 0
+        while job.state == "running":
+            try:
+                assert jobs.step(job.id).did == "slice"
+            except SystemExit:
+                deaths += 1
+        assert deaths == DEATHS + DEATHS_ALONE
+        assert [bad["key"] for bad in job.bad_records] == [3]
+        assert dict(job.output()) == {n: n for n in range(10) if n != 3}
+
+    def test_one_that_was_interrupted_by_hand_is_none(self):
+        jobs = self.ending({3})
+        signal.signal(signal.SIGUSR1, signal.default_int_handler)
+        job = jobs.start()
+        for _ in range(9):
+            with contextlib.suppress(KeyboardInterrupt):
+                jobs.step(job.id)
+        assert {task.takeovers for task in job.shards()} == {0}
 
 
 class TestInnocents:

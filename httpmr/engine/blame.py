@@ -29,7 +29,7 @@ _SURROUNDINGS = {
     *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
 }
 _DRIVERS = ("sqlite3", "pymysql", "psycopg")  # whose errors `trouble` tells apart
-LONGEST_KEY = 100_000  # bytes: a task, which is one stored value, holds several
+_LONGEST_KEY = 100_000  # bytes: a task, which is one stored value, holds several
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 1000, 20_000  # characters that are kept
 REFUSED = frozenset({type(None), str, bytes, tuple, dict})
 """Types that are iterable, or nothing at all, but never an iterable of pairs that was meant."""
@@ -129,9 +129,9 @@ def check_key(source, key, after) -> None:
         size = len(codec.dumps(key))
     except Unstorable as error:
         raise InputError(f"{name} gave a key that cannot be kept: {error.message}") from error
-    if size > LONGEST_KEY:
+    if size > _LONGEST_KEY:
         raise InputError(
-            f"{name} gave a key of {size:,} bytes, {key!r:.40}: at most {LONGEST_KEY:,} are kept"
+            f"{name} gave a key of {size:,} bytes, {key!r:.40}: at most {_LONGEST_KEY:,} are kept"
         )
 
 

@@ -10,12 +10,13 @@ not known here.
 from dataclasses import replace
 
 from httpmr import codec
-from httpmr.engine.blame import LONGEST_KEY
 from httpmr.errors import Unstorable
 from httpmr.state import Bad
 
 OFTEN = 0.1
 """Seconds of work that are noted at once where nothing is suspect: a commit is little beside it."""
+
+_LONGEST_KEY = 10_000  # bytes of one that is noted: a task, which is one stored value, holds others
 
 
 def needed(task) -> bool:
@@ -124,7 +125,7 @@ class Care:
 
     def _note(self, died, many, key):
         try:
-            if len(codec.dumps(key)) <= LONGEST_KEY:
+            if len(codec.dumps(key)) <= _LONGEST_KEY:
                 self._begin(died, many, key)
         except Unstorable:
             pass  # which is for others to say

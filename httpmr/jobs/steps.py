@@ -179,8 +179,8 @@ class Stepper:
                 done = self._commit_instead(job, task, outcome)
         except Conflict:
             raise
-        except BaseException:
-            self._let_go(lease.task)
+        except BaseException as error:
+            self._let_go(lease.task, error)
             raise
         _log.info(
             "job %s %s %s.%d: %d records, %s",
@@ -269,8 +269,10 @@ class Stepper:
         """Return the pause for what cannot even be told: its key is itself too much to store."""
         return blame.paused(task, f"the {task.phase} phase met a key too large: {error.message}")
 
-    def _let_go(self, task):
+    def _let_go(self, task, error):
+        """Give the lease back; where the process is told to end, that may be for what it was at."""
+        passing = isinstance(error, (Exception, KeyboardInterrupt))
         try:
-            self.ledger.release(task)
+            (self.ledger.release if passing else self.ledger.expire)(task)
         except Exception:  # the lease runs out by itself
             _log.debug("job %s: a lease could not be released", task.job)

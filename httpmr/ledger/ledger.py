@@ -149,8 +149,15 @@ class Ledger:
 
     def release(self, task: Task) -> None:
         """Give a lease back without having done anything; a lost one is let go silently."""
+        self._end(task, 0.0)
+
+    def expire(self, task: Task) -> None:
+        """Let a lease have run out now: whoever has it dies, and is in time to say so."""
+        self._end(task, self.store.now())
+
+    def _end(self, task, lease):
         batch = Batch()
-        put(batch, task_key(task), replace(task, lease=0.0), task.stored)
+        put(batch, task_key(task), replace(task, lease=lease), task.stored)
         with suppress(Conflict):
             self.store.commit(batch)
 
