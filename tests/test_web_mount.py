@@ -1,7 +1,9 @@
 """Mounted anywhere, by anything; and whatever comes in, an answer that is no 5xx."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Event
 from types import SimpleNamespace
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -110,6 +112,25 @@ def test_in_flask():
     for job in made.jobs():
         follow(web, link(made, job, base="/mr") + "drive")
         assert output(job) == COUNTS
+
+
+def test_an_authorize_that_takes_long_keeps_only_its_own_request_waiting():
+    asked, let_go = Event(), Event()
+
+    def slow(request):
+        asked.set()
+        assert let_go.wait(60)
+        return "ann"
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(client(master(authorize=slow)).get, "/")
+        assert asked.wait(60)
+        other = threads.submit(client(master()).get, "/")
+        try:
+            assert other.result(timeout=60).status_int == 200
+        finally:
+            let_go.set()
+        assert first.result().status_int == 200
 
 
 def test_authorize_finds_the_request_of_the_framework():

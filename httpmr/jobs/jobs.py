@@ -6,7 +6,6 @@ Everything above this floor (the web, the command line) goes through here.
 import logging
 import random
 import time
-from functools import cached_property
 from itertools import islice
 
 from httpmr import engine
@@ -52,7 +51,7 @@ class Jobs:
         """The store's instance id; every job id begins with it and a dash."""
         return self._identity.instance
 
-    @cached_property
+    @property
     def secret(self) -> bytes:
         """What tokens are signed with: random, kept in the store, the same on every host."""
         secret = self._secret or self._identity.secret

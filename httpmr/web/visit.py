@@ -2,7 +2,6 @@
 
 import logging
 import re
-from functools import cached_property
 from urllib.parse import quote
 
 from webob import Request, exc
@@ -12,6 +11,7 @@ from httpmr.web import body, security
 
 log = logging.getLogger("httpmr")
 
+_UNASKED = object()
 NO_JOB = "no such job here, or its link has been revoked"
 
 
@@ -23,6 +23,7 @@ class Visit:
         self.request = Request(environ)
         self.mount = mounted(environ)
         self.job = self.record = self.scope = self.token = None
+        self._user = _UNASKED
 
     @property
     def work(self):
@@ -46,9 +47,15 @@ class Visit:
             raise UnknownJob(NO_JOB)
         self.token = token
 
-    @cached_property
+    @property
     def user(self) -> str | None:
         """Who may do everything: whom `authorize` names, or the holder of the cookie."""
+        # No cached_property: before Python 3.12 all requests would wait for one's `authorize`.
+        if self._user is _UNASKED:
+            self._user = self._named()
+        return self._user
+
+    def _named(self):
         user = self.authorized()
         if user:
             return security.name(user)
