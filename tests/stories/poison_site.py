@@ -1,0 +1,69 @@
+"""A web application with records that end its workers; what it serves is told by the environment.
+
+HTTPMR_STORY_STORE is the path of the store, HTTPMR_STORY_BEGAN when the story began, and
+HTTPMR_STORY_MENDED a file that is there once the code is mended. The host ends a request that takes
+too long, and a worker that takes too much memory. The store's clock runs fast, so that leases of
+seconds run out in no time.
+"""
+
+import os
+import resource
+import signal
+import time
+
+import httpmr
+from httpmr import sources, stores
+
+BEGAN = float(os.environ["HTTPMR_STORY_BEGAN"])
+MENDED = os.environ["HTTPMR_STORY_MENDED"]
+TOO_LONG = 0.7  # seconds
+FASTER = 25
+RECORDS = 60
+POISON = {5: "exit", 6: "raise", 23: "hang", 29: "memory", 41: "kill", 59: "exit"}
+
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+
+
+def mapper(key, value):
+    fate = None if os.path.exists(MENDED) else POISON.get(key)
+    if fate == "exit":
+        os._exit(7)
+    elif fate == "raise":
+        raise ValueError("no six")
+    elif fate == "hang":
+        while True:
+            time.sleep(60)
+    elif fate == "memory":
+        bytearray(4 << 30)
+    elif fate == "kill":  # as is done where memory runs out
+        os.kill(os.getpid(), signal.SIGKILL)
+    httpmr.count("mapped")
+    yield key % 7, key
+
+
+def listed(key, values):
+    yield key, list(values)
+
+
+master = httpmr.Master(
+    "poison",
+    source=sources.Memory({n: n for n in range(RECORDS)}),
+    mapper=mapper,
+    reducer=listed,
+    store=stores.SQLStore(
+        f"sqlite:///{os.environ['HTTPMR_STORY_STORE']}",
+        clock=lambda: BEGAN + (time.time() - BEGAN) * FASTER,
+    ),
+    num_mappers=4,
+    slice_seconds=0.05,
+    max_bad_records=10,
+    authorize=httpmr.allow_local,
+)
+
+
+def application(environ, start_response):
+    signal.setitimer(signal.ITIMER_REAL, TOO_LONG)  # its signal ends the process
+    try:
+        return master(environ, start_response)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
