@@ -61,6 +61,23 @@ class TestSink:
         assert job.state == "done"
         assert len((tmp_path / "out").read_text().splitlines()) == 10
 
+    def test_it_is_given_nothing_by_a_zombie_that_was_overtaken(self):
+        """What it gave might be old: the job may have been retried since."""
+        clock, sink, meanwhile = Clock(), Into(), []
+
+        def mapper(key, value):
+            while meanwhile:
+                clock.pass_(3600)
+                carried(jobs, meanwhile.pop())
+            return [(key, value)]
+
+        jobs = made(mapper, clock=clock, sink=sink)
+        job = to_phase(jobs, jobs.start(), "map")
+        meanwhile.append(job)
+        assert jobs.step(job.id).did == "lost"
+        assert job.state == "done"
+        assert sorted(key for _, pairs in sink.written for key, _ in pairs) == list(range(10))
+
     def test_one_without_receipts(self):
         sink = Into(receipts=False)
         jobs = made(sink=sink)

@@ -236,6 +236,7 @@ class Stepper:
         slice = Slice(task.job, *task.place, task.stamp)
         if self.joins:
             return lambda batch: sink.join(pairs, slice, batch)
+        self.ledger.check(task)  # what is overtaken had better write nothing
         return receipt(task, sink.write(pairs, slice))
 
     def _instead(self, task, outcome, error) -> Outcome:
