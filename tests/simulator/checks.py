@@ -47,25 +47,32 @@ class Watch:
         return None if task is None or task["done"] else task["slice"]
 
     def __call__(self, batch):
-        for key, value in batch.puts.items():
-            place = self.places.get(key)
-            if place is None:
-                place = self.places[key] = keys.unpack(key)
+        put = [(self._place(key), value) for key, value in batch.puts.items()]
+        for place, value in put:
             if place[0] == "jobs":
                 self._job(place, codec.loads(value))
-            elif len(place) > 1:
-                if len(place) == 4 and place[1] in PHASES:
-                    self._task((place[0], place[1], place[3]), codec.loads(value))
-                known = self.jobs.get(place[0])
-                if known and known["state"] == "done":
-                    self.fail("job", f"{place} was put when the job was done")
+        for place, value in put:
+            if len(place) == 4 and place[1] in PHASES:
+                self._task((place[0], place[1], place[3]), codec.loads(value))
+            known = self.jobs.get(place[0])
+            if known and known["state"] == "done":
+                self.fail("job", f"{place} was put when the job was done")
+
+    def _place(self, key):
+        place = self.places.get(key)
+        if place is None:
+            if len(self.places) > 10_000:
+                self.places.clear()
+            place = self.places[key] = keys.unpack(key)
+        return place
 
     def _job(self, place, new):
         old = self.jobs.get(place[2])
         self.jobs[place[2]] = new
         if old is None:
             return
-        if PHASES.index(new["phase"]) < PHASES.index(old["phase"]):
+        retried = new["round"] > old["round"]
+        if PHASES.index(new["phase"]) < PHASES.index(old["phase"]) and not retried:
             self.fail("job", f"the job went from {old['phase']} back to {new['phase']}")
         allowed = {old["state"], *TRANSITIONS[old["state"]].values()}
         if new["state"] not in allowed:

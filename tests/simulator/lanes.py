@@ -1,8 +1,9 @@
 """What the lanes do: drivers send requests, timely, late and twice; operators meddle."""
 
+from contextlib import suppress
+
 from httpmr.budget import Budget
 from httpmr.errors import StoreFull, Unavailable, Uncertain, Unfit, UnknownJob
-from httpmr.jobs import Address
 from httpmr.state import ENDED
 
 from .world import Killed
@@ -39,6 +40,10 @@ class Driver:
                 lane.dead, self.at = False, None
                 jobs = self.trial.process(lane)
                 self._wait()
+            except UnknownJob:
+                if not self.trial.deleted:
+                    raise
+                return
 
     def _wait(self):
         self.world.wait(self.patience)
@@ -53,14 +58,14 @@ class Driver:
         if at:
             trial.sent.append(at)
         number = at and trial.watch.current(trial.job.id, at)
-        try:
-            step = jobs.step(trial.job.id, at, self._budget())
-        except UnknownJob:
-            if not trial.deleted:
-                raise
-            return True
+        step = jobs.step(trial.job.id, at, self._budget())
         if step.did == "slice" and at and number != at.n:
             trial.watch.fail("late", f"a request for {at} did a slice when that was {number}")
+        if step.job.state == "done" and trial.case.retried and step.job.bad_records:
+            trial.cured = True
+            with suppress(Unfit):  # another was quicker
+                jobs.retry(trial.job.id)
+            return False
         if step.job.state in ENDED:
             return self._late(jobs)
         if step.job.state == "paused":
@@ -106,20 +111,15 @@ class Driver:
             return jobs.resume(record.id)
         except Unfit:
             return None
-        except UnknownJob:
-            if not trial.deleted:
-                raise
 
     def _late(self, jobs):
         """Send what is long over, once more."""
         trial = self.trial
         for at in trial.sent[-1:] + trial.sent[:1]:
             self.lane.request += 1
-            try:
-                did = jobs.step(trial.job.id, Address(*at), Budget.records(1)).did
-            except UnknownJob:
-                did = "stale" if trial.deleted else "unknown"
-            if did != "stale":
+            number = trial.watch.current(trial.job.id, at)
+            did = jobs.step(trial.job.id, at, Budget.records(1)).did
+            if did != "stale" and number != at.n:
                 trial.watch.fail("late", f"a request after the end did: {did}")
         return True
 

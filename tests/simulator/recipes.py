@@ -114,6 +114,15 @@ class Rows(Sink):
             self.trial.rows[key] = value
 
 
+class RowsAtOnce(Rows):
+    """Rows that nobody can come between: what a zombie is writing when its job is retried, a sink
+    outside the store can neither refuse nor take back.
+    """
+
+    def write(self, pairs, slice):
+        self.trial.rows.update(pairs)
+
+
 def stored(trial, job):
     return codec.dumps(list(job.output()))
 
@@ -143,6 +152,7 @@ class Case:
     partitions: int = 2
     allowed: int = 0  # max_bad_records
     cured: bool = False  # the operator cures the poison, and resumes; else skips
+    retried: bool = False  # the operator cures it when the job is done, and retries
     seconds: Callable | None = None  # how long a record takes; budgets are in seconds then
     fan_in: int = 64
     long: int = 1000  # values that make a long group
@@ -213,6 +223,11 @@ CASES = [
     Case("poison skipped", _RAISE, None, in_memory, kept),
     Case("poison cured", _BAD, partitions=1, cured=True),
     Case("poison staged", _BAD, None, lines, file, disk=True, allowed=2),
+    Case("retried", _BAD, partitions=1, allowed=2, retried=True),
+    Case("retried map only", _BAD, None, allowed=2, retried=True),
+    Case("retried keyed", _BAD, places, RowsAtOnce, rows, allowed=2, retried=True),
+    Case("retried staged", _BAD, None, lines, file, disk=True, allowed=2, retried=True),
+    Case("retried group", _GROUP, places, lines, file, disk=True, retried=True),
     Case("bad group", _GROUP),
     Case("bad group cured", _GROUP, Folded, partitions=1, long=2, cured=True),
     Case("bad combiner", {1: "a group group", 2: "group b", 3: "group group"}, Fussy),

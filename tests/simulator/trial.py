@@ -100,7 +100,7 @@ def _folder():
 def expected(case, home=None):
     """What comes of one lane without faults, in slices as long as can be."""
     trial = Trial(case, World(), home)
-    trial.cured = case.cured
+    trial.cured = case.cured or case.retried
     trial.job = trial.jobs.start()
     trial.world.lane("A", Driver(trial, sizes=(1000,)))
     with trial.surroundings():
@@ -125,7 +125,9 @@ def drawn(seed, cases=CASES):
     for number in range(rng.choice((1, 2, 2, 3))):
         world.lane("ABC"[number], Driver(trial))
     if rng.random() < 0.35:
-        acts = ["pause", "resume", "status", "status"] + ["skip"] * (not case.cured)
+        acts = ["pause", "resume"]
+        acts += [] if case.retried else ["status", "status"]
+        acts += [] if case.cured or case.retried else ["skip"]
         end = rng.random()
         acts += ["cancel"] if end < 0.15 else ["delete"] if end < 0.3 and trial.link is None else []
         world.lane("op", Operator(trial, acts))
