@@ -91,10 +91,11 @@ class Care:
     def bad(self, kind: str) -> Bad:
         """Return what was found as a bad record or group, with all that is known of it."""
         died, _, key = self.suspect
+        within = f" within {self.seconds:g} s" if self.seconds else ""
         return Bad(
             key=key,
             message=f"Killed: the last {died} requests that came to it died: it ended the process, "
-            f"or there was no answer within {self.seconds:g} s",
+            f"or there was no answer{within}",
             traceback="There is no traceback: it went with the process.\n",
             kind=kind,
         )
