@@ -48,27 +48,28 @@ class TextFiles(Files):
                     if offset > high:
                         kept = bisect_right(offsets, high)
                         del offsets[kept:], lines[kept:]
-                    texts = self._decoded(path, offsets, lines)
+                    texts, error = self._decoded(path, offsets, lines)
                     yield zip(zip(repeat(path), offsets), texts)  # noqa: B905
+                    if error:  # raised here, so that the file is closed
+                        raise error
                     size = min(4 * size, BUFFER)
 
     def _decoded(self, path, offsets, lines):
-        """Return the text of each line."""
+        """Return the text of each line, up to the first that has none, and its error or None."""
         if self.together:
             try:
                 text = b"".join(lines).decode(self.encoding, self.errors)
-                return text.replace("\r\n", "\n").split("\n")
+                return text.replace("\r\n", "\n").split("\n"), None
             except UnicodeDecodeError:  # which line it is, is found in this way
                 pass
-        return self._one_by_one(path, offsets, lines)
-
-    def _one_by_one(self, path, offsets, lines):
-        for offset, line in zip(offsets, lines):  # noqa: B905
+        texts = []
+        for offset, line in zip(offsets, lines, strict=True):
             try:
                 text = line.removesuffix(b"\r\n").removesuffix(b"\n")
-                yield text.decode(self.encoding, self.errors)
+                texts.append(text.decode(self.encoding, self.errors))
             except UnicodeDecodeError as error:
-                raise undecodable(self, path, offset, error) from error
+                return texts, undecodable(self, path, offset, error)
+        return texts, None
 
     def __repr__(self):
         options = ""
