@@ -5,6 +5,7 @@ store; `ledger` alone decides who may change a record.
 """
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 PHASES = ("split", "map", "merge", "reduce", "publish", "cleanup")
@@ -64,13 +65,19 @@ class Record:
 
     def plain(self) -> dict:
         """Return the fields as a dict of what `codec` can store."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stored"}
+        return {name: getattr(self, name) for name in _names(type(self))}
 
     @classmethod
     def of(cls, plain: dict, stored: bytes | None = None):
         """Make the record again; fields of a newer minor format are passed over."""
-        known = {f.name for f in fields(cls)}
+        known = _names(cls)
         return cls(**{k: v for k, v in plain.items() if k in known}, stored=stored)
+
+
+@cache
+def _names(kind) -> dict[str, None]:
+    """The names of the fields that are stored: many records are read and written for a slice."""
+    return {f.name: None for f in fields(kind) if f.name != "stored"}
 
 
 @dataclass(frozen=True)

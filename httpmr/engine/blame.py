@@ -120,19 +120,21 @@ def _theirs(frame):
 
 def check_key(source, key, after) -> None:
     """Raise InputError for a key with which a shard would go on for ever, or not at all."""
-    name = f"the source {source!r:.80}"
     if key is None:
-        raise InputError(f"{name} gave None as a key: give each record a key of its own")
+        raise _of(source, "gave None as a key: give each record a key of its own")
     if type(key) is type(after) and key == after:
-        raise InputError(f"{name} gave the key {key!r:.80} again: it must go on after that one")
+        raise _of(source, f"gave the key {key!r:.80} again: it must go on after that one")
     try:
         size = len(codec.dumps(key))
     except Unstorable as error:
-        raise InputError(f"{name} gave a key that cannot be kept: {error.message}") from error
+        raise _of(source, f"gave a key that cannot be kept: {error.message}") from error
     if size > _LONGEST_KEY:
-        raise InputError(
-            f"{name} gave a key of {size:,} bytes, {key!r:.40}: at most {_LONGEST_KEY:,} are kept"
-        )
+        told = f"gave a key of {size:,} bytes, {key!r:.40}: at most {_LONGEST_KEY:,} are kept"
+        raise _of(source, told)
+
+
+def _of(source, told):
+    return InputError(f"the source {source!r:.80} {told}")
 
 
 def not_pairs(function, given) -> NotPairs:
