@@ -13,6 +13,7 @@ from httpmr import reducers
 from httpmr.budget import Budget
 from httpmr.engine import run_slice, shed
 from httpmr.errors import Conflict
+from httpmr.interfaces import Source
 from httpmr.sources import Memory
 from httpmr.state import Task
 from httpmr.stores import MemoryStore
@@ -186,6 +187,23 @@ class TestCare:
     def test_a_key_that_is_gone_is_not_waited_for(self):
         outcome, _, _ = self.slice(self.died(1, 20.5, takeovers=3))
         assert outcome.done
+
+    @pytest.mark.parametrize("key", ["k" * 20_000, object()])
+    def test_a_key_that_cannot_be_noted_is_not(self, key):
+        noted = []
+        records = [(1, "a"), (key, "b"), ("z", "c")]
+
+        class Odd(Source):
+            def read(self, after, until):
+                return iter(records)
+
+        made = recipe(lambda k, value: [(value, 1)], Odd())
+        task = map_task(takeovers=1, until=None)
+        outcome = run_slice(
+            made, task, MemoryStore(), Budget(clock=Clock()), begin=lambda *n: noted.append(n)
+        )
+        assert groups(outcome) == {0: [("a", [1]), ("b", [1]), ("c", [1])]}
+        assert noted == [(0, 1, 1)]
 
     def test_a_suspect_is_not_shed(self):
         task = map_task(marks=tuple(range(10, 90, 10)), marked=8, takeovers=1)

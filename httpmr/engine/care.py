@@ -7,6 +7,7 @@ slice, so that nothing else is lost with it, until enough have died of it. What 
 not known here.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from httpmr import codec
@@ -125,9 +126,7 @@ class Care:
             self._note(0, self._step, key)
 
     def _note(self, died, many, key):
-        try:
+        with suppress(Unstorable):  # which is for others to say
             if len(codec.dumps(key)) <= _LONGEST_KEY:
                 self._begin(died, many, key)
-        except Unstorable:
-            pass  # which is for others to say
         self._noted, self._since = many, self._clock()
