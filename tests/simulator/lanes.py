@@ -13,7 +13,7 @@ AWAY = (Unavailable, Uncertain, StoreFull)
 
 
 class Driver:
-    """Steps the job until it ends, and sends a few requests too late after that.
+    """Steps the job until it ends, and sends one more after that, too late.
 
     Where the trial has no job yet, it is the start link's. A request that was killed is followed
     by one to a new process. `first` is called before the first request.
@@ -83,9 +83,9 @@ class Driver:
         if trial.calm():
             return self.at
         chance = rng.random()
-        if chance < 0.2 and trial.sent:
+        if chance < 0.15 and trial.sent:
             return trial.sent[int(rng.random() * len(trial.sent))]
-        return None if chance < 0.35 else self.at
+        return None if chance < 0.25 else self.at
 
     def _budget(self):
         if self.trial.case.seconds:
@@ -113,9 +113,10 @@ class Driver:
             return None
 
     def _late(self, jobs):
-        """Send what is long over, once more."""
+        """Send what is over, once more."""
         trial = self.trial
-        for at in trial.sent[-1:] + trial.sent[:1]:
+        if trial.sent:
+            at = self.world.rng.choice(trial.sent)
             self.lane.request += 1
             number = trial.watch.current(trial.job.id, at)
             did = jobs.step(trial.job.id, at, Budget.records(1)).did
