@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from httpmr import codec, keys
 from httpmr.errors import Damaged, Unavailable, Unstorable
 from httpmr.interfaces import BATCH_BYTES, VALUE_BYTES, Batch
-from httpmr.shuffle import BLOCK_BYTES, FAN_IN, Columns, Placed, Runs, blocks, cut, gather, ordered
+from httpmr.shuffle import (
+    BLOCK_BYTES,
+    FAN_IN,
+    Columns,
+    Placed,
+    Runs,
+    blocks,
+    cut,
+    gather,
+    ordered,
+    single,
+)
 from httpmr.shuffle.merge import Entry, merge
 from httpmr.stores import MemoryStore
 
@@ -214,6 +225,13 @@ class TestBlocks:
     def test_counts_are_left_out_where_all_are_one(self):
         assert ordered({"b": [1], "a": [2]}) == Columns(["a", "b"], None, [2, 1])
         assert ordered({"b": [1, 2], "a": [2]}) == Columns(["a", "b"], [1, 2], [2, 1, 2])
+        assert single({"b": 1, "a": 2}, ["b", "a"]) == Columns(["a", "b"], None, [2, 1])
+
+    def test_only_the_keys_asked_for_are_taken(self):
+        assert ordered({"b": [1], "a": [2], "c": [3]}, ["c", "a"]) == Columns(
+            ["a", "c"], None, [2, 3]
+        )
+        assert single({"b": 1, "a": 2, "c": 3}, ["c", "a"]) == Columns(["a", "c"], None, [2, 3])
 
     def test_damage_is_noticed_wherever_it_is(self):
         data = blocks.pack(ordered({"a": [1, 2, 3], "b": ["x" * 100]}))

@@ -13,7 +13,7 @@ from httpmr.engine.blame import FAULTS, GroupFailed, bad, checked, passes, surro
 from httpmr.errors import Unstorable, UserCodeError
 from httpmr.interfaces import BATCH_BYTES
 from httpmr.recipe import Recipe
-from httpmr.shuffle import Columns, Placed, cut, gather, ordered
+from httpmr.shuffle import Columns, Placed, cut, gather, ordered, single
 from httpmr.state import Task
 
 ENOUGH = BATCH_BYTES * 5 // 8
@@ -144,23 +144,27 @@ class Groups:
         """Return the groups of each partition, sorted and packed."""
         if self.combine:
             self.fold()
-        task = self.task
-        parts = [{} for _ in range(task.fan_out)]
+        groups, columns = (self.totals, single) if self.totals else (self.groups, ordered)
+        return [
+            Placed(number, 0, *self.task.place, n, block)
+            for number, distinct in enumerate(self._parted(groups))
+            for n, block in enumerate(cut(columns(groups, distinct)))
+        ]
+
+    def _parted(self, groups):
+        """Return the keys of each partition."""
+        count = self.task.fan_out
         partition = self.recipe.partitioner.partition
-        totals = {key: [value] for key, value in self.totals.items()}
-        for key, values in (totals or self.groups).items():
-            number = partition(key, task.fan_out)
-            if type(number) is not int or not 0 <= number < task.fan_out:
+        parts = [[] for _ in range(count)]
+        for key in groups:
+            number = partition(key, count)
+            if type(number) is not int or not 0 <= number < count:
                 raise UserCodeError(
                     f"the partitioner gave {number!r:.40} for the key {key!r:.60}; it must give a "
-                    f"whole number from 0 to {task.fan_out - 1}"
+                    f"whole number from 0 to {count - 1}"
                 )
-            parts[number][key] = values
-        return [
-            Placed(number, 0, *task.place, n, block)
-            for number, part in enumerate(parts)
-            for n, block in enumerate(cut(ordered(part)))
-        ]
+            parts[number].append(key)
+        return parts
 
 
 class Uncombined:

@@ -1,6 +1,6 @@
 """What goes from map to reduce: blocks, runs of them, and their merge."""
 
-from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered
+from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered, single
 from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "gather",
     "ordered",
     "output",
+    "single",
 ]

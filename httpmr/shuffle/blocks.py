@@ -70,14 +70,27 @@ def unpack(data: bytes) -> Columns:
     return Columns(*codec.loads(zstd.decompress(body)))
 
 
-def ordered(groups: dict) -> Columns:
-    """Return `{key: list of its values}` in key order. Unstorable if a key has no order."""
-    distinct = list(groups)
-    distinct.sort(key=None if keys.kind(distinct) else keys.pack)
+def ordered(groups: dict, distinct: list | None = None) -> Columns:
+    """Return `{key: list of its values}` in key order: those of all, or of `distinct`, its keys.
+
+    Raises Unstorable if a key has no order.
+    """
+    distinct = _in_order(list(groups) if distinct is None else distinct)
     lists = [groups[key] for key in distinct]
     counts = list(map(len, lists))
     values = [value for held in lists for value in held]
     return Columns(distinct, None if len(values) == len(distinct) else counts, values)
+
+
+def single(totals: dict, distinct: list) -> Columns:
+    """Return `{key: its one value}` as `ordered` would, without a list for each."""
+    distinct = _in_order(distinct)
+    return Columns(distinct, None, [totals[key] for key in distinct])
+
+
+def _in_order(distinct):
+    distinct.sort(key=None if keys.kind(distinct) else keys.pack)
+    return distinct
 
 
 def gather(groups: defaultdict, pairs) -> None:
