@@ -21,16 +21,18 @@ class Budget:
     """At most `seconds` and at most `records`; whichever is reached first stops the slice.
 
     The time rule looks ahead: stop when the time elapsed plus that of the slowest record so far
-    would pass `seconds`. `clock` gives seconds and is asked once a record. `why` says, after
-    `more()` was False, what stopped the slice: "seconds" or "records".
+    would pass `seconds`. `expected` is how long one may take before any was seen, in seconds.
+    `clock` gives seconds and is asked once a record. `why` says, after `more()` was False, what
+    stopped the slice: "seconds" or "records".
     """
 
-    def __init__(self, seconds=math.inf, records=math.inf, clock=time.monotonic):
+    def __init__(self, seconds=math.inf, records=math.inf, clock=time.monotonic, expected=0.0):
         if not seconds > 0 or not records >= 1:
             raise ValueError(f"a budget needs seconds > 0, records >= 1, not {seconds}, {records}")
         self.seconds = seconds
         self.limit = records
         self.clock = clock
+        self.expected = expected
         self.start()
 
     @classmethod
@@ -41,7 +43,7 @@ class Budget:
     def start(self):
         """Begin to count, now."""
         self.done = 0
-        self.slowest = 0.0
+        self.slowest = 0.0  # that was seen
         self.why = None
         self.allowed = self.seconds
         self.began = self.last = self.clock()
@@ -66,12 +68,13 @@ class Budget:
         self.done += 1
         self.slowest = max(self.slowest, now - self.last)
         self.last = now
-        if now - self.began + self.slowest > self.allowed:
+        longest = max(self.slowest, self.expected)
+        if now - self.began + longest > self.allowed:
             self.why = "seconds"
         elif self.done >= self.limit:
             self.why = "records"
         elif self.limit == math.inf:
-            self.due = min(now + QUICK, self.began + self.allowed - self.slowest - QUICK)
+            self.due = min(now + QUICK, self.began + self.allowed - longest - QUICK)
         return self.why is None
 
     def over(self, items):

@@ -42,6 +42,14 @@ def test_it_looks_ahead_by_the_slowest_record_so_far():
     assert records(Budget(seconds=1.0, clock=clock), clock, [0.5, 0.0, 0.0]) is None
 
 
+def test_a_record_as_slow_as_is_expected_has_to_fit():
+    clock = Clock()
+    expecting = Budget(seconds=1.0, clock=clock, expected=0.5)
+    assert records(expecting, clock, [0.25, 0.25, 0.25, 0.25]) == 3
+    assert records(expecting, clock, [0.25, 0.25, 0.75]) == 3
+    assert expecting.slowest == 0.75
+
+
 @given(st.lists(st.sampled_from([0.0, 0.125, 0.5, 1.0]), min_size=1), st.sampled_from([0.5, 2.0]))
 def test_a_slice_of_even_records_never_passes_its_seconds(durations, seconds):
     clock = Clock(now=0.0)

@@ -101,6 +101,22 @@ def test_what_goes_before_and_after_the_records_is_left_time_for(fresh):
     assert min(host.inner[1:]) > (1.7 if fresh else 1.8)
 
 
+def test_records_as_slow_as_one_of_late_are_expected():
+    """One in forty takes 0.3 s: of the slices after the first, none comes to one too late."""
+    host = Host(30.0, lambda key: 0.3 if key % 40 == 0 else 0.01, records=2000, reducer=None)
+    assert host.carried().state == "done"
+    assert len(host.inner) > 15
+    assert max(host.inner) <= 2.0
+    assert min(host.inner) > 1.5
+
+
+def test_one_that_took_longer_than_a_slice_leaves_time_for_others():
+    host = Host(30.0, lambda key: 3.0 if key == 500 else 0.01, records=4000, reducer=None)
+    assert host.carried().state == "done"
+    after = host.inner[-10:]
+    assert max(host.inner) > 3.0 and all(1.3 < seconds <= 2.0 for seconds in after)
+
+
 class TestGroupsLargerThanASlice:
     """5,000 values, as a group that the combiner was not there for, or was skipped for, has."""
 

@@ -33,6 +33,8 @@ from httpmr.state import ENDED, Job, Outcome
 
 _log = logging.getLogger("httpmr.slice")
 _LOOK_AT = 32
+_AIMED = 0.95  # of a slice's time: clocks, processors and networks are not even
+_FADING = 0.95
 
 
 class Address(NamedTuple):
@@ -66,6 +68,7 @@ class Stepper:
         self.versions = versions(recipe)
         self.joins = None  # whether the sink joins; asked once
         self.after = {}  # by phase: seconds from the last record to the end of the commit
+        self.slowest = {}  # by phase: seconds of the slowest record of late
 
     def step(self, job: Job, at: Address | None, budget: Budget | None) -> Step:
         """Do at most one slice: of the shard `at`, if that is its present one, or of any.
@@ -148,22 +151,31 @@ class Stepper:
     def _tuned(self, task, began):
         """Return the budget of a slice that shall be over, claim and commit and all, in time.
 
-        The time is `slice_seconds`, or less where a slice of the shard was killed. What is left
-        for packing and committing is what it took in this process before. At first it is what it
-        took to come here, a commit to the same store among it, and a tenth for the packing.
+        The time is nearly `slice_seconds`, or less where a slice of the shard was killed. What is
+        left for packing and committing is what it took in this process before. At first it is
+        what it took to come here, a commit to the same store among it, and a tenth for the
+        packing. A record as slow as the slowest of late is expected at any time, but where that
+        would leave hardly any for the others.
         """
-        seconds = self.recipe.slice_seconds * task.pace
+        seconds = _AIMED * self.recipe.slice_seconds * task.pace
         before = self.clock() - began
         after = self.after.get(task.phase, before + seconds / 10)
-        return Budget(max(seconds - before - after, seconds / 4), clock=self.clock)
+        seconds = max(seconds - before - after, seconds / 4)
+        slowest = min(self.slowest.get(task.phase, 0.0), seconds / 4)
+        return Budget(seconds, clock=self.clock, expected=slowest)
 
     def _slice(self, job: Job, lease: Lease, budget: Budget):
         """Run and commit the slice that was claimed."""
         phase = lease.task.phase
         done = self._committed(job, lease, budget)
-        after = budget.clock() - budget.last
-        self.after[phase] = max(after, 0.8 * self.after.get(phase, after))
+        self._note(self.after, phase, budget.clock() - budget.last)
+        self._note(self.slowest, phase, budget.slowest)
         return done
+
+    @staticmethod
+    def _note(times, phase, seconds):
+        """Keep the longest of late: one that was long is forgotten over some dozens of slices."""
+        times[phase] = max(seconds, _FADING * times.get(phase, 0.0))
 
     def _committed(self, job, lease, budget):
         try:
