@@ -102,10 +102,10 @@ def test_what_goes_before_and_after_the_records_is_left_time_for(fresh):
 
 
 def test_records_as_slow_as_one_of_late_are_expected():
-    """One in forty takes 0.3 s: of the slices after the first, none comes to one too late."""
-    host = Host(30.0, lambda key: 0.3 if key % 40 == 0 else 0.01, records=2000, reducer=None)
+    """One in 150 takes 0.3 s: not every slice has met one before the one that comes last."""
+    host = Host(30.0, lambda key: 0.3 if key % 150 == 0 else 0.01, records=6000, reducer=None)
     assert host.carried().state == "done"
-    assert len(host.inner) > 15
+    assert len(host.inner) > 30
     assert max(host.inner) <= 2.0
     assert min(host.inner) > 1.5
 
