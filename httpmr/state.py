@@ -105,6 +105,7 @@ class Job(Record):
     counters: dict = field(default_factory=dict)
     last: Any = None  # the source's last key when the job began
     versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
+    acts: list = field(default_factory=list)  # [when, who, what] of what operators did, the latest
 
     @property
     def tail(self) -> tuple:
@@ -139,6 +140,8 @@ class Task(Record):
     bad: int = 0
     done: bool = False
     notes: dict = field(default_factory=dict)  # what a phase must remember from slice to slice
+    drivers: dict = field(default_factory=dict)  # who claimed it of late: see `ledger.pulse`
+    spans: list = field(default_factory=list)  # when it was worked on, and records: likewise
 
     @property
     def alone(self) -> bool:

@@ -45,8 +45,8 @@ def master(lines=LINES, **settings):
 class OneByOne(Jobs):
     """Jobs whose slices are one record long, so that there are many."""
 
-    def step(self, id, at=None, budget=None):
-        return super().step(id, at, Budget.records(1))
+    def step(self, id, at=None, budget=None, driver=""):
+        return super().step(id, at, Budget.records(1), driver)
 
 
 def one_by_one(made):

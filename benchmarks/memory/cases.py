@@ -143,9 +143,10 @@ def walk_is_right(folder, count, output):
 class ShortSlices(Jobs):
     """Jobs whose map slices are so short that there are very many runs."""
 
-    def step(self, job, at=None, budget=None):
+    def step(self, job, at=None, budget=None, driver=""):
         found = self.find(job).found if isinstance(job, str) else job
-        return super().step(found, at, Budget.records(RUN) if found.phase == "map" else budget)
+        budget = Budget.records(RUN) if found.phase == "map" else budget
+        return super().step(found, at, budget, driver)
 
 
 def of_runs(folder, count):

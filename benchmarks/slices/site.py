@@ -106,8 +106,8 @@ class Site:
 class OneByOne(Jobs):
     """Jobs whose slices are of one record."""
 
-    def step(self, job, at=None, budget=None):
-        return super().step(job, at, Budget.records(1))
+    def step(self, job, at=None, budget=None, driver=""):
+        return super().step(job, at, Budget.records(1), driver)
 
 
 class SlowStore(OrderedStore):

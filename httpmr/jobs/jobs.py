@@ -126,14 +126,18 @@ class Jobs:
     # Carry on
 
     def step(
-        self, job: str | Record, at: Address | None = None, budget: Budget | None = None
+        self,
+        job: str | Record,
+        at: Address | None = None,
+        budget: Budget | None = None,
+        driver: str = "",
     ) -> Step:
         """Do one slice of the job: of the shard `at` or of any free one; see Stepper.step.
 
-        `job` is its id, or its record where that was just read.
+        `job` is its id, or its record where that was just read; `driver`, who asks.
         """
         record = self._record(job) if isinstance(job, str) else job
-        step = self._stepper.step(record, at, budget)
+        step = self._stepper.step(record, at, budget, driver)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)
         return step

@@ -14,7 +14,7 @@ class Lease:
         self.task = task
         self.seconds = seconds
         self.clock = clock
-        self.since = clock()
+        self.began = self.since = clock()
 
     def __call__(self):
         """Renew the lease when half of it is over; Conflict if it was lost."""

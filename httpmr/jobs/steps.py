@@ -70,7 +70,7 @@ class Stepper:
         self.after = {}  # by phase: seconds from the last record to the end of the commit
         self.slowest = {}  # by phase: seconds of the slowest record of late
 
-    def step(self, job: Job, at: Address | None, budget: Budget | None) -> Step:
+    def step(self, job: Job, at: Address | None, budget: Budget | None, driver: str = "") -> Step:
         """Do at most one slice: of the shard `at`, if that is its present one, or of any.
 
         Without a `budget` the slice tunes itself: see `_tuned`.
@@ -95,7 +95,7 @@ class Stepper:
                 self.ledger.want(job)
             return Step("busy", job, self.here(job))
         seconds = 2 * self.recipe.slice_seconds + 2
-        claimed = self.ledger.claim(task, seconds)
+        claimed = self.ledger.claim(task, seconds, driver)
         if claimed is None:
             return Step("lost", job, self.here(job))
         lease = Lease(self.ledger, claimed, seconds, self.clock)
@@ -182,13 +182,13 @@ class Stepper:
             outcome = self._run(lease, budget)
             task = lease.task
             try:
-                done = self._commit(job, task, self._shared(job, task, outcome))
+                done = self._commit(job, lease, self._shared(job, task, outcome))
             except (Conflict, Unavailable, Uncertain):
                 raise
             except blame.FAULTS as error:
                 blame.passes(error)
                 outcome = self._instead(task, outcome, error)
-                done = self._commit_instead(job, task, outcome)
+                done = self._commit_instead(job, lease, outcome)
         except Conflict:
             raise
         except BaseException as error:
@@ -232,13 +232,14 @@ class Stepper:
             raise blame.away(error) from error
         return blame.paused(task, f"{what} failed: {blame.told(error)}")
 
-    def _commit(self, job, task, outcome):
-        joins = []
+    def _commit(self, job, lease, outcome):
+        task, joins, took = lease.task, [], self.clock() - lease.began
         if outcome.blocks:
             joins.append(lambda batch: Runs(self.ledger.store).put(batch, job.id, outcome.blocks))
         if outcome.pairs:
             joins.append(self._sink(task, outcome.pairs))
-        return self.ledger.commit(job, task, outcome, *joins, allowed=self.recipe.max_bad_records)
+        allowed = self.recipe.max_bad_records
+        return self.ledger.commit(job, task, outcome, *joins, allowed=allowed, took=took)
 
     def _sink(self, task, pairs):
         """Write the pairs now, or return what joins them to the commit."""
@@ -271,12 +272,12 @@ class Stepper:
             function, kind = self.recipe.reducer.reduce, "group"
         return blame.refused(task, outcome, error, function, key, kind)
 
-    def _commit_instead(self, job, task, outcome):
+    def _commit_instead(self, job, lease, outcome):
         """Commit what puts a record aside, or pauses; without its key if that is the trouble."""
         try:
-            return self._commit(job, task, outcome)
+            return self._commit(job, lease, outcome)
         except (UserCodeError, OverLimit) as error:
-            return self._commit(job, task, self._untold(task, error))
+            return self._commit(job, lease, self._untold(lease.task, error))
 
     def _untold(self, task, error):
         """Return the pause for what cannot even be told: its key is itself too much to store."""

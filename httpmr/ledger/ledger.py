@@ -16,6 +16,7 @@ from httpmr.interfaces import Batch, OrderedStore
 from httpmr.ledger.aside import bad_entries
 from httpmr.ledger.outcomes import finish, judge, judged
 from httpmr.ledger.places import job_key, put, task_key, wanted_key
+from httpmr.ledger.pulse import seen
 from httpmr.state import ENDED, Job, Outcome, Task, after
 
 LONGEST_LEASE = 600.0
@@ -98,13 +99,14 @@ class Ledger:
             if job.phase in ("split", "map") or task.shard[1:] == job.tail:
                 yield task
 
-    def claim(self, task: Task, seconds: float) -> Task | None:
+    def claim(self, task: Task, seconds: float, driver: str = "") -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
         minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
         A task's note "patience" counts as so many more that ran out.
         The pace is halved at each: what held the lease may have been killed for taking too long.
+        `driver` is who asked, in a few words.
         """
         now = self.store.now()
         if task.lease > now:
@@ -117,6 +119,7 @@ class Ledger:
             lease=now + _lasting(seconds, takeovers + task.notes.get("patience", 0)),
             takeovers=takeovers,
             pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
+            drivers=seen(task.drivers, driver, now),
         )
         batch = Batch()
         claimed = put(batch, task_key(task), claimed, task.stored)
@@ -162,19 +165,25 @@ class Ledger:
             self.store.commit(batch)
 
     def commit(
-        self, job: Job, task: Task, outcome: Outcome, *joins: Callable[[Batch], None], allowed=0
+        self,
+        job: Job,
+        task: Task,
+        outcome: Outcome,
+        *joins: Callable[[Batch], None],
+        allowed=0,
+        took=0.0,
     ) -> tuple[Task, Job]:
         """Commit a slice: cursor, counters, data, and what becomes of the job, as one.
 
         `task` is as claimed; Conflict = the lease was taken over, and nothing of the slice is
         seen. `joins` add to the batch. A bad record is put aside while the job has fewer than
         `allowed` of them; beyond that, and for a bad group always, the job pauses. What touches
-        the job is built anew if the job has changed meanwhile.
+        the job is built anew if the job has changed meanwhile. `took` is the seconds since the claim.
         """
         while True:
             verdict = judge(job, task, outcome, allowed)
             batch = Batch()
-            finished = finish(batch, task, outcome, aside=verdict in ("aside", "again"))
+            finished = finish(batch, task, outcome, verdict in ("aside", "again"), took)
             for join in joins:
                 join(batch)
             for key in outcome.deletes:

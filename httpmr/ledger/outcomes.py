@@ -5,6 +5,7 @@ from dataclasses import replace
 from httpmr import counters
 from httpmr.ledger.aside import put_bad
 from httpmr.ledger.places import put, task_key, wanted_key
+from httpmr.ledger.pulse import spent
 from httpmr.state import after
 
 FASTER = 1.02
@@ -24,9 +25,10 @@ def judge(job, task, outcome, allowed):
     return "aside" if outcome.bad and outcome.alone else ""
 
 
-def finish(batch, task, outcome, aside):
+def finish(batch, task, outcome, aside, took=0.0):
     """Put the task as it is when the outcome is committed, and the record put aside."""
     counts = not task.retry  # else it was counted when it was put aside
+    began = max(task.drivers.values(), default=0.0)  # the last to claim it is who commits
     finished = replace(
         task,
         cursor=outcome.cursor,
@@ -41,6 +43,7 @@ def finish(batch, task, outcome, aside):
         pace=min(task.pace * FASTER, 1.0),
         records=task.records + outcome.records * counts,
         counters=counters.add(task.counters, outcome.counters),
+        spans=spent(task.spans, began, began + took, outcome.records * counts),
         done=outcome.done,
     )
     finished = replace(finished, **outcome.become)

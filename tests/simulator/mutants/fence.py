@@ -63,9 +63,9 @@ def _():
 
 @mutant("no slice number in the fence: a late request does the present slice", "late")
 def _():
-    def step(original, trial, self, job, at, budget):
+    def step(original, trial, self, job, at, budget, driver=""):
         task = at and self.ledger.task(job, at.phase, at.shard)
-        return original(self, job, at._replace(n=task.slice) if task else at, budget)
+        return original(self, job, at._replace(n=task.slice) if task else at, budget, driver)
 
     return [(steps.Stepper, "step", step)]
 
