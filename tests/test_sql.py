@@ -1,5 +1,6 @@
 """What the SQL plug-ins share: engines, transactions, tables and the meaning of errors."""
 
+import logging
 import os
 import sqlite3
 from unittest.mock import Mock
@@ -162,6 +163,17 @@ def test_an_error_undoes_all_and_comes_through(numbers):
     with pytest.raises(exc.DBAPIError), sql.writing(numbers) as connection:
         connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
     assert found(numbers) == []
+
+
+def test_no_value_is_in_an_error_or_in_a_log(numbers, caplog):
+    """Also where an application lets SQLAlchemy log all statements."""
+    caplog.set_level(logging.INFO, "sqlalchemy.engine")
+    statement = sqlalchemy.text("INSERT INTO nowhere VALUES (:n)")
+    for act in (sql.reading, sql.writing):
+        with pytest.raises(exc.DBAPIError, match="nowhere") as raised, act(numbers) as connection:
+            connection.execute(statement, {"n": "s3cr3t"})
+        assert "s3cr3t" not in str(raised.value) and "hidden" in str(raised.value)
+    assert "INSERT INTO nowhere" in caplog.text and "s3cr3t" not in caplog.text
 
 
 def test_too_long_a_value_is_never_cut(numbers):

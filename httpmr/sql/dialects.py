@@ -25,6 +25,7 @@ def made(url: URL, reader: bool = False) -> Engine:
     """Return a new engine; one for reading alone, if it is a server's, commits by itself."""
     kind = url.get_backend_name()
     options = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
+    options["hide_parameters"] = True  # they are keys and values, and errors end in logs
     if in_memory(url):
         options["poolclass"] = SingletonThreadPool  # what SQLAlchemy takes, but warns of
     wait = "timeout" if kind == "sqlite" else "connect_timeout"
