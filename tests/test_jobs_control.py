@@ -310,3 +310,50 @@ class TestStartLink:
 
         with pytest.raises(Conflict):
             jobs.start(None, taken)
+
+
+def test_who_did_what_and_when_is_kept():
+    clock = Clock()
+    jobs = made(clock=clock)
+    job = jobs.start(by="ann")
+    began = clock.now
+    for act in (jobs.pause, jobs.resume, jobs.cancel):
+        clock.pass_(10)
+        act(job.id, by="bob")
+    assert job.record.acts == [
+        [began, "ann", "start"],
+        [began + 10, "bob", "pause"],
+        [began + 20, "bob", "resume"],
+        [began + 30, "bob", "cancel"],
+    ]
+    with pytest.raises(Unfit):
+        jobs.pause(job.id, by="bob")
+    assert len(job.record.acts) == 4
+
+
+def test_only_the_latest_acts_are_kept():
+    jobs = made()
+    job = jobs.start()
+    for _ in range(30):
+        jobs.pause(job.id, by="x" * 1000)
+        jobs.resume(job.id)
+    assert len(job.record.acts) == 20
+    assert len(job.record.acts[0][1]) == 200
+
+
+def test_a_skip_and_a_retry_are_kept_as_well():
+    def mapper(key, value):
+        if key == 3 and broken:
+            raise LookupError
+        return [(key, value)]
+
+    broken = True
+    jobs = made(mapper, max_bad_records=0, version="1")
+    job = carried(jobs, jobs.start())
+    jobs.skip(job.id, by="ann")
+    carried(jobs, job)
+    broken = False
+    jobs.retry(job.id, by="bob")
+    assert [[who, what] for _, who, what in job.record.acts] == [
+        ["", "start"], ["ann", "skip"], ["bob", "retry"],
+    ]  # fmt: skip

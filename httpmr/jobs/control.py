@@ -12,29 +12,39 @@ from httpmr.ledger import PAGE, Ledger
 from httpmr.shuffle import output
 from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
 
+ACTS = 20
+"""So many acts of operators a job remembers, the latest."""
+LONGEST_NAME = 200
 
-def pause(ledger: Ledger, job: Job) -> Job:
+
+def acted(ledger: Ledger, job: Job, by: str, what: str) -> list:
+    """Return the job's acts with one more: [when, who, what]."""
+    return [*job.acts, [ledger.store.now(), by[:LONGEST_NAME], what]][-ACTS:]
+
+
+def pause(ledger: Ledger, job: Job, by: str = "") -> Job:
     """Let no further slice begin; one in flight may still commit."""
-    return _change(ledger, job, "pause")
+    return _change(ledger, job, "pause", by)
 
 
-def resume(ledger: Ledger, job: Job, versions: dict) -> Job:
+def resume(ledger: Ledger, job: Job, versions: dict, by: str = "") -> Job:
     """Go on where the job paused, by the code of these versions; a bad record is tried again."""
-    return _change(ledger, job, "resume", error=None, versions=versions)
+    return _change(ledger, job, "resume", by, error=None, versions=versions)
 
 
-def cancel(ledger: Ledger, job: Job) -> Job:
+def cancel(ledger: Ledger, job: Job, by: str = "") -> Job:
     """End the job for good; what it has stored stays until it is deleted."""
-    return _change(ledger, job, "cancel", finished=ledger.store.now())
+    return _change(ledger, job, "cancel", by, finished=ledger.store.now())
 
 
-def _change(ledger, job, event, **fields):
+def _change(ledger, job, event, by, **fields):
     while True:
         state = after(job.state, event)
         if state is None:
             raise Unfit(f"a job that is {job.state} cannot {event}", state=job.state)
         try:
-            return ledger.change(job, state=state, **fields)
+            acts = acted(ledger, job, by, event)
+            return ledger.change(job, state=state, acts=acts, **fields)
         except Conflict:
             job = present(ledger, job)
 
@@ -47,7 +57,7 @@ def present(ledger: Ledger, job: Job) -> Job:
     return found
 
 
-def skip(ledger: Ledger, job: Job, lease: float) -> Job:
+def skip(ledger: Ledger, job: Job, lease: float, by: str = "") -> Job:
     """Put aside the record or group the job paused at, and run on.
 
     On a done job: let go of what was kept for the records put aside. A combiner's group is not
@@ -57,13 +67,14 @@ def skip(ledger: Ledger, job: Job, lease: float) -> Job:
     while True:
         try:
             if job.state == "done" and job.bad_records and not job.let_go:
-                return ledger.change(job, mark(job.id, "between"), let_go=True)
-            return _skip(ledger, job, lease)
+                acts = acted(ledger, job, by, "skip")
+                return ledger.change(job, mark(job.id, "between"), let_go=True, acts=acts)
+            return _skip(ledger, job, lease, by)
         except Conflict:
             job = present(ledger, job)
 
 
-def _skip(ledger, job, lease):
+def _skip(ledger, job, lease, by):
     error = job.error or {}
     if job.state != "paused" or "past" not in error:
         raise Unfit(f"a job that is {job.state} has nothing to skip here", state=job.state)
@@ -81,7 +92,8 @@ def _skip(ledger, job, lease):
     else:
         outcome = Outcome(**{**still, **past})
     try:
-        return ledger.put_aside(job, claimed, outcome)
+        acts = acted(ledger, job, by, "skip")
+        return ledger.put_aside(job, claimed, outcome, acts=acts)
     except Conflict:
         ledger.release(claimed)
         raise

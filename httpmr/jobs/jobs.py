@@ -59,9 +59,10 @@ class Jobs:
 
     # Start and find
 
-    def start(self, params: dict | None = None, *joins) -> Job:
+    def start(self, params: dict | None = None, *joins, by: str = "") -> Job:
         """Start a job and return it; `joins` are added to the commit that creates it.
 
+        `by`, here and in each act below: who does it, in a few words; the job keeps them.
         Raises InputError or OutputError where the source or the sink cannot be used.
         """
         recipe = self.recipe
@@ -82,6 +83,7 @@ class Jobs:
             started=now,
             last=last,
             versions=self._stepper.versions,
+            acts=[[now, by[: control.LONGEST_NAME], "start"]],
         )
         try:
             self.ledger.create(record, engine.first(record), *(join(id) for join in joins))
@@ -175,29 +177,30 @@ class Jobs:
 
     # Control
 
-    def pause(self, id: str) -> None:
+    def pause(self, id: str, by: str = "") -> None:
         """Pause a running job; Unfit otherwise."""
-        control.pause(self.ledger, self._record(id))
+        control.pause(self.ledger, self._record(id), by)
 
-    def resume(self, id: str) -> None:
+    def resume(self, id: str, by: str = "") -> None:
         """Let a paused job run on, by the code there is here; Unfit otherwise."""
-        control.resume(self.ledger, self._record(id), self._stepper.versions)
+        control.resume(self.ledger, self._record(id), self._stepper.versions, by)
 
-    def skip(self, id: str) -> None:
+    def skip(self, id: str, by: str = "") -> None:
         """Put aside what a paused job stopped at; see control.skip."""
-        control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2)
+        control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2, by)
 
-    def retry(self, id: str) -> None:
+    def retry(self, id: str, by: str = "") -> None:
         """Map again what a done job put aside, and reduce again; see retry.retry."""
-        retry(self.ledger, self._record(id), self.recipe, self._stepper.versions)
+        retry(self.ledger, self._record(id), self.recipe, self._stepper.versions, by)
 
-    def cancel(self, id: str) -> None:
+    def cancel(self, id: str, by: str = "") -> None:
         """End a running or paused job for good; Unfit otherwise."""
-        control.cancel(self.ledger, self._record(id))
+        control.cancel(self.ledger, self._record(id), by)
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str, by: str = "") -> None:
         """Remove a job in any state, with all it has stored."""
         control.delete(self.ledger, self._record(id))
+        _log.info("job %s is deleted%s", id, f" by {by}" if by else "")
         self._tidy(control.sweep, self.store)
 
     # Links
@@ -230,7 +233,7 @@ class Jobs:
             if record and self._still_good(record, link["every"]):
                 return self._job(record)
             try:
-                return self.start(link["params"], pointing)
+                return self.start(link["params"], pointing, by="the start link")
             except Conflict:
                 continue
 

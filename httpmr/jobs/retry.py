@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from httpmr import engine
 from httpmr.errors import Conflict, OutputError, Unfit
-from httpmr.jobs.control import present
+from httpmr.jobs.control import acted, present
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.state import Job, after
 
 
-def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict) -> Job:
+def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict, by: str = "") -> Job:
     """Let a done job run again for what was put aside, by the code of these versions.
 
     Unfit where there is nothing to map again, or where the sink cannot take it.
@@ -37,6 +37,7 @@ def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict) -> Job:
                 records=0,
                 slices=job.slices - sum(task.slice for task in mapped),
                 counters={},
+                acts=acted(ledger, job, by, "retry"),
             )
         except Conflict:
             job = present(ledger, job)

@@ -178,7 +178,7 @@ class Ledger:
         `task` is as claimed; Conflict = the lease was taken over, and nothing of the slice is
         seen. `joins` add to the batch. A bad record is put aside while the job has fewer than
         `allowed` of them; beyond that, and for a bad group always, the job pauses. What touches
-        the job is built anew if the job has changed meanwhile. `took` is the seconds since the claim.
+        the job is built anew if the job has changed meanwhile. `took`: the seconds since the claim.
         """
         while True:
             verdict = judge(job, task, outcome, allowed)
@@ -202,14 +202,17 @@ class Ledger:
                     raise
                 job = again
 
-    def put_aside(self, job: Job, task: Task, outcome: Outcome) -> Job:
-        """Put aside what a paused job stopped at, and let the job run on. `task` is as claimed."""
+    def put_aside(self, job: Job, task: Task, outcome: Outcome, **fields) -> Job:
+        """Put aside what a paused job stopped at, and let it run on, with `fields` changed.
+
+        `task` is as claimed.
+        """
         batch = Batch()
         aside = outcome.bad is not None
         finish(batch, task, outcome, aside)
         state = after(job.state, "skip")
-        changed = replace(job, state=state, error=None, bad_records=job.bad_records + aside)
-        changed = put(batch, job_key(job.recipe, job.id), changed, job.stored)
+        fields |= {"state": state, "error": None, "bad_records": job.bad_records + aside}
+        changed = put(batch, job_key(job.recipe, job.id), replace(job, **fields), job.stored)
         self.store.commit(batch)
         return changed
 
