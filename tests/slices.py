@@ -84,13 +84,13 @@ class Broken(Source):
 
 
 class Gone(MemoryStore):
-    """A store that is away at its `at`-th read of a block."""
+    """A store that is away when more than `at` further blocks are asked for."""
 
     at = None
 
     def get(self, keys_):
         if self.at is not None:
-            self.at -= 1
+            self.at -= len(keys_)
             if self.at < 0:
                 raise Unavailable("away")
         return super().get(keys_)

@@ -88,7 +88,7 @@ class TestMerge:
 
         class Slow(MemoryStore):
             def get(self, keys_):
-                clock.pass_(0.02)
+                clock.pass_(0.02 * len(keys_))
                 return super().get(keys_)
 
         store = Slow()

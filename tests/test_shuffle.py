@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,8 @@ from httpmr.shuffle import (
     ordered,
     single,
 )
-from httpmr.shuffle.merge import Entry, merge
+from httpmr.shuffle.merge import merge
+from httpmr.shuffle.reading import AT_ONCE, Entry
 from httpmr.stores import MemoryStore
 
 KEYS = st.one_of(
@@ -52,7 +54,7 @@ def run(pairs, size):
         yield piece
 
 
-def merged(runs, size=3, after=None, opened=None):
+def merged(runs, size=3, after=None, opened=None, asked=None):
     """The merge of runs of pairs, each cut into tiny blocks, as a list of (key, values)."""
     held, entries = {}, []
     for number, pairs in enumerate(runs):
@@ -63,12 +65,22 @@ def merged(runs, size=3, after=None, opened=None):
             entries.append(entry._replace(ref=(number, n)))
             held[number, n] = piece
 
-    def read(ref):
-        if opened is not None:
-            opened.append(ref)
-        return held[ref]
-
+    read = reader(held, opened, asked)
     return [(key, list(values)) for key, values in merge(entries, read, after)]
+
+
+def reader(pieces, opened=None, asked=None):
+    """Read pieces, as `merge` asks for them; note which were, one by one and as they were."""
+
+    def read(refs):
+        assert 0 < len(refs) <= AT_ONCE
+        if asked is not None:
+            asked.append(refs)
+        if opened is not None:
+            opened.extend(refs)
+        return [pieces[ref] for ref in refs]
+
+    return read
 
 
 def model(runs):
@@ -100,6 +112,11 @@ class TestMerge:
     def test_a_merge_is_what_sorting_everything_gives(self, runs, size):
         """Groups in key order, values in run order, each key in the form first emitted."""
         assert exactly(merged(runs, size)) == exactly(model(runs))
+
+    @given(RUNS, st.integers(1, 5), st.integers(1, 20))
+    def test_however_little_is_sorted_at_a_time(self, runs, size, groups):
+        with mock.patch("httpmr.shuffle.merge._GROUPS", groups):
+            assert exactly(merged(runs, size)) == exactly(model(runs))
 
     @given(RUNS, st.integers(1, 5), st.data())
     def test_it_can_begin_anywhere(self, runs, size, data):
@@ -165,7 +182,7 @@ class TestMerge:
             Entry((n // 6,), p.keys[0], p.keys[-1], "s", len(p.keys), len(p.values), n)
             for n, p in enumerate(pieces)
         ]
-        key, values = next(merge(entries, pieces.__getitem__, ("k", skipped)))
+        key, values = next(merge(entries, reader(pieces), ("k", skipped)))
         most = len(values) if isinstance(values, list) else values.most()
         left = len(list(values))
         assert (key, left) == ("k", 84 - skipped)
@@ -179,10 +196,21 @@ class TestMerge:
             columns = ordered(grouped([(r * 2, 0), (r * 2 + 1, 0)]))
             pieces[r] = columns
             entries.append(Entry((r,), *columns.keys, "i", 2, 2, r))
-        groups = merge(entries, lambda ref: opened.append(ref) or pieces[ref])
+        groups = merge(entries, reader(pieces, opened))
         for _ in range(3):
             next(groups)
         assert opened == [0, 1]
+
+    def test_blocks_that_are_needed_together_are_read_together(self):
+        """A store may be far away: 40 runs are opened, and a long group is read, in few reads."""
+        runs = [[(n * 40 + r, r) for n in range(10)] for r in range(40)]
+        asked = []
+        assert merged(runs, size=10, asked=asked) == model(runs)
+        assert [len(refs) for refs in asked] == [AT_ONCE, AT_ONCE, 8]
+        runs = [[("k", (r, n)) for n in range(10)] for r in range(40)]
+        asked.clear()
+        assert merged(runs, size=5, asked=asked) == model(runs)
+        assert [len(refs) for refs in asked] == [1, 2, 4, 8, AT_ONCE, AT_ONCE, AT_ONCE, AT_ONCE, 1]
 
     def test_values_not_walked_are_passed_over(self):
         runs = [[("a", n) for n in range(30)] + [("b", n)] for n in range(3)]
@@ -192,7 +220,7 @@ class TestMerge:
             for n, p in enumerate(pieces)
         ]
         opened = []
-        groups = merge(entries, lambda ref: opened.append(ref) or pieces[ref])
+        groups = merge(entries, reader(pieces, opened))
         key, values = next(groups)
         assert (key, next(iter(values))) == ("a", 0)
         assert [(key, list(values)) for key, values in groups] == [("b", [0, 1, 2])]
@@ -202,10 +230,10 @@ class TestMerge:
         pieces = list(run([("a", n) for n in range(30)], 4))
         entries = [Entry((0,), "a", "a", "s", 1, len(p.values), n) for n, p in enumerate(pieces)]
 
-        def read(ref):
-            if ref == 3:
+        def read(refs):
+            if 3 in refs:
                 raise Unavailable("away")
-            return pieces[ref]
+            return [pieces[ref] for ref in refs]
 
         _, values = next(merge(entries, read))
         with pytest.raises(Unavailable):

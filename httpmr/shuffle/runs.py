@@ -16,7 +16,8 @@ from httpmr import codec, keys
 from httpmr.errors import Damaged
 from httpmr.interfaces import IntermediateStore
 from httpmr.shuffle.blocks import Block, unpack
-from httpmr.shuffle.merge import Entry, merge
+from httpmr.shuffle.merge import merge
+from httpmr.shuffle.reading import Entry
 
 FAN_IN = 64
 """How many runs a merge opens at once; where a partition has more, the merge phase folds them."""
@@ -84,11 +85,17 @@ class Runs(IntermediateStore):
 
     def merged(self, job, entries: Iterable[Entry], after=None):
         """Yield (key, values) of the runs given. Raises Damaged where a block is not whole."""
-        return merge(entries, lambda place: self._read(job, place), after)
+        return merge(entries, lambda places: self._read(job, places), after)
 
-    def _read(self, job, place):
-        key = keys.pack((job, self.block, *place))
-        data = self.store.get([key]).get(key)
+    def _read(self, job, places):
+        wanted = [keys.pack((job, self.block, *place)) for place in places]
+        found = self.store.get(wanted)
+        return [
+            self._opened(job, place, found.get(key))
+            for place, key in zip(places, wanted, strict=True)
+        ]
+
+    def _opened(self, job, place, data):
         try:
             if data is None:
                 raise Damaged("a stored block is gone")

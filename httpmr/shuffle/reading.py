@@ -1,0 +1,199 @@
+"""How runs are read: where each of them is, and the one group that is walked through several.
+
+Nothing is known here of where blocks are kept, nor which group comes next.
+"""
+
+import math
+from collections import deque
+from itertools import accumulate, chain, islice
+from typing import Any, NamedTuple
+
+AT_ONCE = 16
+"""Blocks that are read at a time at most."""
+
+
+class Entry(NamedTuple):
+    """What the index says of a block; `ref` finds it."""
+
+    run: tuple
+    first: Any
+    last: Any
+    kind: str
+    groups: int
+    values: int
+    ref: Any
+
+
+def native(key):
+    """The order of keys that sort as their packed bytes do."""
+    return key
+
+
+def fetch(read, wanted):
+    """Read blocks, some at a time, for a store may be far away; `wanted`: (its Run, its Entry)."""
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        for (run, _), columns in zip(some, read([entry.ref for _, entry in some]), strict=True):
+            run.fetched.append(columns)
+
+
+class Run:
+    """The block a run has come to, open or not, from `at` on, and those still to come."""
+
+    def __init__(self, number, entries, order, read):
+        self.number = number
+        self.entries = entries
+        self.next = 0  # the number of the next entry
+        self.order = order
+        self.read = read
+        self.fetched = deque()  # what was read of the blocks, the present one first
+        self.pass_on()
+
+    def pass_on(self):
+        """Go to the next block; after the last one, `entry` is None."""
+        if self.fetched:
+            self.fetched.popleft()
+        self.open = None
+        self.entry = self.entries[self.next] if self.next < len(self.entries) else None
+        self.next += 1
+        if self.entry:
+            self.low, self.high = self.order(self.entry.first), self.order(self.entry.last)
+
+    def first(self):
+        return self.sorted[self.at] if self.open else self.low
+
+    def begins(self, key):
+        """Whether the next group is that of the key."""
+        return self.entry is not None and self.first() == key
+
+    def most(self):
+        """How many values the first group has in this run at most, by the index alone."""
+        key, values, number = self.first(), 0, self.next - 1
+        low, high = self.low, self.high
+        while low <= key:
+            entry = self.entries[number]
+            values += entry.values - entry.groups + 1
+            number += 1
+            if high != key or number == len(self.entries):
+                break
+            low, high = map(self.order, self.entries[number][1:3])
+        return values
+
+    def held(self):
+        """How many values the first group has in this block, opened only where it has others."""
+        if not self.open:
+            if self.low == self.high:
+                return self.entry.values
+            self.load()
+        if self.ends is None:
+            return 1
+        return self.ends[self.at] - (self.ends[self.at - 1] if self.at else 0)
+
+    def leave(self):
+        """Pass over the first group, as much of it as this block has, opened if it has others."""
+        if self.open:
+            self.at += 1
+        if not self.open or self.at == len(self.sorted):
+            self.pass_on()
+
+    def coming(self, key):
+        """Yield the entries of blocks that were not read, while they begin with the key."""
+        for entry in islice(self.entries, self.next - 1 + len(self.fetched), None):
+            if self.order(entry.first) != key:
+                return
+            yield entry
+
+    def load(self):
+        """Open the block, read before or now."""
+        if not self.open:
+            if not self.fetched:
+                self.fetched.extend(self.read([self.entry.ref]))
+            self.open = columns = self.fetched[0]
+            distinct, counts, _ = columns
+            self.sorted = distinct if self.order is native else list(map(self.order, distinct))
+            self.ends = None if counts is None else list(accumulate(counts))
+            self.at = 0
+
+    def ahead(self, groups):
+        """Return where the open block is so many groups on, or at its last one."""
+        return self.sorted[min(self.at + groups, len(self.sorted)) - 1]
+
+    def take(self, stop):
+        """Return (order, key, values) of the open block's groups before index `stop`."""
+        distinct, _, values = self.open
+        start, self.at = self.at, stop
+        if self.ends is None:
+            held = [[value] for value in values[start:stop]]
+        else:
+            ends = self.ends
+            begins = ends[start - 1] if start else 0
+            held = []
+            for end in ends[start:stop]:
+                held.append(values[begins:end])
+                begins = end
+        return zip(self.sorted[start:stop], distinct[start:stop], held, strict=True)
+
+
+class Stream:
+    """The values of the group at the horizon: run by run, block by block, walked once.
+
+    `error` is what reading them met: whoever walks them may have swallowed it.
+    """
+
+    def __init__(self, runs, horizon, read):
+        self.runs = runs
+        self.horizon = horizon
+        self.read = read
+        self.passed = 0  # values of the first block to come that are passed over
+        self.error = None
+        self.lists = self._walk()
+        self.values = chain.from_iterable(self.lists)
+
+    def key(self):
+        run = self.runs[0]
+        return run.open.keys[run.at] if run.open else run.entry.first
+
+    def most(self):
+        """Return a number of values that there are not more than: few are known to be few."""
+        return sum(run.most() for run in self.runs if run.begins(self.horizon)) - self.passed
+
+    def skip(self, count):
+        """Pass over the first `count` values, whole blocks unopened, before any is walked."""
+        for run in self.runs:
+            while run.begins(self.horizon):
+                if run.held() > count:
+                    self.passed = count
+                    return
+                count -= run.held()
+                run.leave()
+
+    def _walk(self):
+        few = 1  # to be read at a time: whoever wants only the first values shall not wait long
+        try:
+            for number, run in enumerate(self.runs):
+                while run.begins(self.horizon):
+                    if not run.fetched:
+                        self._fetch(number, few)
+                        few = min(2 * few, AT_ONCE)
+                    run.load()
+                    [(_, _, held)] = run.take(run.at + 1)
+                    if run.at == len(run.sorted):
+                        run.pass_on()
+                    begin, self.passed = self.passed, 0
+                    yield held[begin:] if begin else held
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _fetch(self, number, few):
+        """Read blocks of the group from the run with this number on."""
+        wanted = ((run, entry) for run in self.runs[number:] for entry in run.coming(self.horizon))
+        fetch(self.read, list(islice(wanted, few)))
+
+    def drain(self):
+        """Pass over what was not walked."""
+        self.lists.close()
+        self.skip(math.inf)
+
+    def __iter__(self):
+        return self.values
