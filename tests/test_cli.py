@@ -397,6 +397,28 @@ def test_operators_links_are_made_and_revoked(served, app, capsys):
     assert refused.value.code == 404
 
 
+def test_links_of_a_job_are_made_and_revoked(served, app, capsys):
+    site, console, _ = served
+    job = post_job(console)
+    assert main(["link", app(), job["job"], "--base", site]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{job['url']}\n{job['drive']}\n" and "drives the job" in err
+    assert main(["link", app(), job["job"], "--revoke"]) == 0
+    assert f"every link of the job {job['job']} is revoked" in capsys.readouterr().err
+    for old in (job["url"], job["drive"]):
+        assert main(["drive", old]) == 2
+    assert main(["link", app(), job["job"], "--base", site]) == 0
+    view, drive = capsys.readouterr().out.split()
+    assert main(["drive", drive]) == 0
+    assert main(["status", view]) == 0
+
+
+def test_a_link_of_what_is_no_job_is_one_line(app, capsys):
+    for more in ([], ["--revoke"]):
+        assert main(["link", app(), "strat", *more]) == 2
+        assert re.fullmatch("httpmr: there is no job 'strat' .*\n", capsys.readouterr().err)
+
+
 def test_a_served_application_stops_at_once(served):
     *_, process = served
     assert process.stderr.readline().endswith("until Ctrl-C\n")

@@ -230,6 +230,34 @@ class TestDelete:
         assert [job.id for job in jobs.all()] == [second.id]
 
 
+class TestRevokingLinks:
+    def test_another_who_changes_the_job_at_once_loses_nothing(self):
+        store = Faulty(MemoryStore())
+        jobs, other = made(store=store), made(store=store.store)
+        job = jobs.start()
+        store.plan({1: lambda: other.revoke_links(job.id), 2: lambda: other.pause(job.id)})
+        jobs.revoke_links(job.id)
+        assert (job.record.generation, job.state) == (2, "paused")
+
+    def test_a_slice_in_flight_commits(self):
+        store = Faulty(MemoryStore())
+        jobs, other = made(store=store), made(store=store.store)
+        job = jobs.start()
+        # The first commit claims. Each of the others has its job's links revoked just before it.
+        store.plan(dict.fromkeys(range(2, 100), lambda: other.revoke_links(job.id)))
+        carried(jobs, job, records=1)
+        assert (job.state, job.status()["records"]) == ("done", 10)
+        assert job.record.generation > 10
+        assert list(job.output()) == [(n, n) for n in range(10)]
+
+    def test_a_job_that_is_not_there_is_said(self):
+        jobs = made()
+        job = jobs.start()
+        jobs.delete(job.id)
+        with pytest.raises(UnknownJob):
+            jobs.revoke_links(job.id)
+
+
 class TestStartLink:
     def test_it_exists_only_once_made(self):
         jobs = made()

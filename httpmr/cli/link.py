@@ -9,19 +9,32 @@ def link(args):
     """Make a link, or end all of its kind; return the exit code."""
     master = target.master(args.target)
     if args.revoke:
-        master.work.revoke(args.kind)
-        show.say(f"every {args.kind} link of {master.recipe.name} is revoked")
-        return 0
+        return _revoke(master, args.of)
     base = (args.base or "").rstrip("/")
-    if args.kind == "operate":
+    if args.of == "operate":
         print(console(master, base), flush=True)
-    else:
+    elif args.of == "start":
         master.work.start_link(every=args.every)
         url = f"{master.link('start', base)}/"
         print(url, flush=True)
         if base:
             # It leaves the folder it begins in, hence without -np.
             show.say(f"for cron: {WGET.replace(' -np', '')} {url}")
+    else:
+        job = master.work.find(args.of)
+        print(f"{master.link('view', base, job)}/")
+        print(f"{master.link('drive', base, job)}/drive", flush=True)
+        show.say("the first shows keys and values, the second drives the job and shows none")
     if not base:
         show.say("put the address of the mount before it, or give it: --base https://host/mount")
+    return 0
+
+
+def _revoke(master, of):
+    if of in ("start", "operate"):
+        master.work.revoke(of)
+        show.say(f"every {of} link of {master.recipe.name} is revoked")
+    else:
+        master.work.revoke_links(of)
+        show.say(f"every link of the job {of} is revoked; without --revoke you get new ones")
     return 0

@@ -73,9 +73,9 @@ def _parser():
     command.add_argument("url", metavar="URL", help="any link of the job")
     command.add_argument("--json", action="store_true", help="as JSON")
 
-    command = add("link", link.link, "make a start link (for cron) or an operator's link")
+    command = add("link", link.link, "make a start link (for cron), an operator's link, or a job's")
     add_target(command)
-    command.add_argument("kind", choices=("start", "operate"))
+    command.add_argument("of", metavar="start|operate|JOB", help="of what; JOB is a job's id")
     command.add_argument("--base", metavar="URL", help="where the Master is mounted")
     command.add_argument(
         "--every", type=_seconds, metavar="1d", help="start: join any job younger than that"

@@ -1,4 +1,4 @@
-"""What an operator does to a job: pause, resume, skip, cancel, delete; and what is swept away.
+"""What an operator does to a job: pause, resume, skip, cancel, delete, revoke; and the sweeping.
 
 ("garbage", job) -> "all", "data" or "between": what later requests remove, page by page
 """
@@ -116,6 +116,16 @@ def delete_old(ledger: Ledger, recipe: str, keep: int) -> None:
     for job in ended[keep:]:
         if job is not latest:  # its output may be what the application shows
             delete(ledger, job)
+
+
+def revoke(ledger: Ledger, job: Job) -> None:
+    """End every link of the job that was handed out: those made from now on are others."""
+    while True:
+        try:
+            ledger.change(job, generation=job.generation + 1)
+            return
+        except Conflict:
+            job = present(ledger, job)
 
 
 def mark(id: str, what: str):

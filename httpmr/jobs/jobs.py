@@ -221,6 +221,10 @@ class Jobs:
         """End every "start" or "operate" link that was handed out."""
         self.links.revoke(kind)
 
+    def revoke_links(self, id: str) -> None:
+        """End every link of a job that was handed out; the job goes on, by new ones."""
+        control.revoke(self.ledger, self._record(id))
+
     def join(self, generation: int) -> Job:
         """Return the start link's job: one that runs or is paused, or younger than `every`.
 

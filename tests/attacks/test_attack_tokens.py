@@ -4,7 +4,8 @@ import string
 from pathlib import Path
 
 import pytest
-from attackslib import HIDDEN, Counting, ask, job_path, site
+from attackslib import HIDDEN, USER, Counting, ask, job_path, site
+from weblib import follow, stranger
 
 from httpmr.web.security import Tokens
 
@@ -123,14 +124,32 @@ def test_a_job_of_another_store_is_told_before_any_look_at_the_token(made):
 
 def test_revoked_links_of_a_job():
     made = site()
-    job = made.start()
-    old = [made.tokens.make(scope, 0, job.id) for scope in ("drive", "view")]
-    assert [ask(made, f"/{job.id}/{token}/status").status for token in old] == [200, 200]
-    made.work.ledger.change(job.record, generation=1)
-    for token in old:
-        opens_nothing(made, job, token)
+    job, beside = made.start(), made.start()
+    old = []
+    for _ in range(3):
+        old += [made.tokens.make(scope, len(old) // 2, job.id) for scope in ("drive", "view")]
+        for token in old[-2:]:
+            assert ask(made, f"/{job.id}/{token}/step", "POST").status in (200, 202)
+        made.work.revoke_links(job.id)
+        for token in old:
+            opens_nothing(made, job, token)
     for scope in ("drive", "view"):
         assert ask(made, job_path(made, job, scope) + "status").status == 200
+        assert ask(made, job_path(made, beside, scope) + "status").status == 200
+
+
+def test_a_job_goes_on_by_new_links_when_the_old_ones_are_revoked():
+    made = site()
+    job = made.start()
+    old = ask(made, job_path(made, job, "drive") + "drive").headers["Location"]
+    assert ask(made, old).status == 303
+    made.work.revoke_links(job.id)
+    assert ask(made, old).status == 404
+    last = follow(stranger(made), job_path(made, job, "drive") + "drive")[-1][1]
+    assert (last.status_int, job.state) == (200, "done")
+    view = job_path(made, job, "view")
+    assert HIDDEN in ask(made, view + "output").text
+    assert view in ask(made, "/", **USER).text  # an operator finds the new ones
 
 
 def test_revoked_links_to_start_and_to_operate():
