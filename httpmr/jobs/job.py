@@ -4,18 +4,17 @@ Every attribute but `found` reads the store afresh: others may carry the job on 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from httpmr import counters, keys
+from httpmr import keys
 from httpmr.errors import JobError, UnknownJob
+from httpmr.jobs import status as told
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.shuffle import output
 from httpmr.sinks.stored import Stored
 from httpmr.state import PHASES, Task, tail
 from httpmr.state import Job as Record
-
-_WEIGHTS = {"split": 2, "map": 60, "merge": 8, "reduce": 25, "publish": 3, "cleanup": 2}
-_NOT_YET = 0.999  # all is not done before the job is
 
 
 class Job:
@@ -48,7 +47,7 @@ class Job:
     def counters(self) -> dict[str, int]:
         """What user code counted with `httpmr.count` in the slices committed so far."""
         record = self.record
-        return _counters(record, self._tasks(record))
+        return told.counted(record, self._tasks(record))
 
     @property
     def bad_records(self) -> list[dict]:
@@ -62,26 +61,16 @@ class Job:
         """Return the tasks of the present phase in order, those that are done among them."""
         return self._tasks(self.record)
 
+    def history(self) -> tuple[Record, dict[str, list[Task]]]:
+        """Return the job's record and the tasks of each phase so far, read once."""
+        record = self.record
+        phases = PHASES[: PHASES.index(record.phase) + 1]
+        return record, {phase: self._tasks(replace(record, phase=phase)) for phase in phases}
+
     def status(self, keys: bool = True) -> dict:
         """Return where the job stands, as plain data; `keys=False`: the error names none."""
         record = self.record
-        tasks = self._tasks(record)
-        mapped = sum(task.records for task in tasks) if record.phase == "map" else 0
-        return {
-            "job": record.id,
-            "recipe": record.recipe,
-            "state": record.state,
-            "phase": record.phase,
-            "progress": _progress(record, tasks),
-            "records": record.records + mapped,
-            "slices": record.slices + _in_phase(record, (task.slice for task in tasks)),
-            "counters": _counters(record, tasks),
-            "bad_records": record.bad_records,
-            "shards": {"total": len(tasks), "done": sum(task.done for task in tasks)},
-            "started": record.started,
-            "finished": record.finished,
-            "error": _error(record.error, keys),
-        }
+        return told.status(record, self._tasks(record), keys)
 
     def output(self, after=None, until=None) -> Iterator[tuple]:
         """Yield (key, value) of stored output in key order, after < key <= until; None = open.
@@ -133,43 +122,3 @@ class Job:
 
     def __repr__(self):
         return f"<httpmr.Job {self.id} of {self.recipe}>"
-
-
-def _in_phase(record, numbers):
-    """What the tasks of the present phase add; when the job is done it is in the record."""
-    return 0 if record.state == "done" else sum(numbers)
-
-
-def _counters(record, tasks):
-    total = record.counters
-    if record.state != "done":
-        for task in tasks:
-            total = counters.add(total, task.counters)
-    return dict(total)
-
-
-def _progress(record, tasks):
-    if record.state == "done":
-        return 1.0
-    phases = [p for p in PHASES if record.partitions or p not in ("merge", "reduce")]
-    whole = sum(_WEIGHTS[phase] for phase in phases)
-    before = sum(_WEIGHTS[phase] for phase in phases[: phases.index(record.phase)])
-    # A shard weighs as much as it has stretches: so what it sheds changes nothing. A record that
-    # it passed over weighs nothing.
-    tasks = [task for task in tasks if not task.alone]
-    weight = sum(task.marked + 1 for task in tasks)
-    here = sum(task.progress * (task.marked + 1) for task in tasks) / max(1, weight)
-    return min(round((before + _WEIGHTS[record.phase] * here) / whole, 4), _NOT_YET)
-
-
-def _error(error, with_keys):
-    if error is None:
-        return None
-    if "past" in error:
-        if with_keys:
-            return f"{error['kind']} {error['key']!r:.200}: {error['message']}"
-        name = error["message"].partition(":")[0]
-        return f"a {error['kind']} could not be processed ({name}); the job's owner can see which"
-    if with_keys:
-        return error["message"]
-    return "the job stopped for a reason that its owner can see"
