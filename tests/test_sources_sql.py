@@ -135,6 +135,17 @@ def test_pages_begin_small_and_grow_to_their_limit(sqlite_url, statements):
     assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 2016]
 
 
+def test_from_range_to_range_that_is_read_to_its_end_pages_stay_as_large(sqlite_url, statements):
+    source = numbers(sqlite_url, 4000)
+    assert len(list(source.read(None, 2000))) == 2000
+    assert len(list(source.read(2000, 3000))) == 1000
+    assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 16, 1000]
+    statements.clear()
+    next(source.read(3000, None))
+    next(source.read(3000, None))
+    assert [len(rows) for _, rows in statements] == [1000, 64], "the first was not read to its end"
+
+
 def test_pages_of_heavy_rows_are_short(sqlite_url, statements, monkeypatch):
     monkeypatch.setattr(module, "PAGE_BYTES", 20)
     assert len(list(numbers(sqlite_url, 100).read(None, None))) == 100
