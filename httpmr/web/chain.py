@@ -11,6 +11,7 @@ from httpmr.errors import RecipeError
 from httpmr.jobs import Address
 from httpmr.web import pages, security
 from httpmr.web.body import read
+from httpmr.web.drivers import driver
 from httpmr.web.routes import Place
 
 HOPS = 15  # redirects before a page
@@ -72,7 +73,7 @@ def start(visit, token):
 def step(visit):
     """One slice of any shard, for programs."""
     read(visit.request.environ)
-    done = visit.work.step(visit.record)
+    done = visit.work.step(visit.record, driver=_driver(visit))
     if done.did == "busy":
         visit.master.sleep(BUSY_SECONDS)
     status = _glimpse(visit, done.job)
@@ -125,7 +126,7 @@ def _begin(visit, hop):
 
 
 def _slice(visit, place, way):
-    done = visit.work.step(visit.record, place.at)
+    done = visit.work.step(visit.record, place.at, driver=_driver(visit))
     if ended := _ended(visit, done.job):
         return ended
     turn = place.turn + (done.did != "slice")
@@ -160,6 +161,10 @@ def _page(visit, status, why, code=200, next=(), refresh=False):
     return pages.page(
         "chain.html", code, title=_name(visit), why=why, status=status, next=next, refresh=refresh
     )
+
+
+def _driver(visit):
+    return driver(visit.request, visit.work.secret)
 
 
 def _name(visit):
