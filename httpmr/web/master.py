@@ -96,6 +96,7 @@ class Master:
         self.work = Jobs(self.recipe, stores.open(store), secret=secret)
         self._tokens = None
         self.glimpses = {}  # of jobs that are being stepped: {id: (when, status)}
+        self.skews = {}  # likewise, of jobs that are looked at
 
     # Jobs, without HTTP
 

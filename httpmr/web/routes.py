@@ -69,6 +69,11 @@ def match(path: str) -> tuple[Route, dict[str, str]] | None:
     return None
 
 
+def shard_name(shard: tuple[int, ...]) -> str:
+    """Return how a shard is written: (3, -2, -1) as 3-2-1."""
+    return "".join(map(str, shard))
+
+
 class Place(NamedTuple):
     """Where a lane is: the slice it asks for, and how it came there.
 
@@ -88,8 +93,8 @@ class Place(NamedTuple):
     hop: int = 0
 
     def __str__(self):
-        shard = "".join(map(str, self.at.shard))
-        return f"{self.lane}.{LETTERS[self.at.phase]}{shard}.{self.at.n}.{self.turn}.{self.hop}"
+        shard = LETTERS[self.at.phase] + shard_name(self.at.shard)
+        return f"{self.lane}.{shard}.{self.at.n}.{self.turn}.{self.hop}"
 
     @classmethod
     def of(cls, text: str) -> "Place":

@@ -105,10 +105,16 @@ class Visit:
         return self.request.content_type == "application/json"
 
     @property
+    def wants(self) -> str:
+        """What is asked for: "json", "text", or "html" where it is all the same."""
+        kinds = {"text/html": "html", "application/json": "json", "text/plain": "text"}
+        offers = self.request.accept.acceptable_offers(list(kinds))
+        return kinds[offers[0][0]] if offers else "html"
+
+    @property
     def wants_json(self) -> bool:
         """Whether JSON is asked for rather than HTML."""
-        offers = self.request.accept.acceptable_offers(["text/html", "application/json"])
-        return bool(offers) and offers[0][0] == "application/json"
+        return self.wants == "json"
 
     @property
     def speaks_json(self) -> bool:

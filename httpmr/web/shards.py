@@ -1,0 +1,88 @@
+"""Every shard of the present phase, as the console shows it: a cell in a grid, and one in full."""
+
+from httpmr.state import Task
+from httpmr.web.pace import UNITS
+from httpmr.web.routes import shard_name
+
+BRIEF = 200  # shards; where there are more, a cell tells less
+SHORT = 40  # characters of a key in a cell
+
+STATES = ("done", "at work", "waiting", "died", "stopped")
+
+
+def told(record, tasks: list[Task], now: float, keys: bool) -> list[dict]:
+    """Return what is known of each shard; its keys and its error only where `keys`."""
+    return [_one(record, task, now, keys) for task in tasks]
+
+
+def _one(record, task, now, keys):
+    stopped = _stopped(record, task)
+    known = {
+        "shard": shard_name(task.shard),
+        "alone": task.alone,
+        "state": _state(task, stopped, now),
+        "progress": 1.0 if task.done else task.progress,
+        "slices": task.slice,
+        "records": task.records,
+        "bad_records": task.bad,
+        "lease": max(0.0, task.lease - now) if task.lease else None,
+        "deaths": task.takeovers,
+        "drivers": list(task.drivers),
+    }
+    if keys:
+        known["range"] = [task.after, task.until] if task.phase == "map" else None
+        known["cursor"] = task.cursor
+        known["error"] = record.error["message"] if stopped else None
+    return known
+
+
+def _stopped(record, task):
+    """Whether the job stopped at this shard."""
+    error = record.error or {}
+    return (error.get("phase"), error.get("shard")) == (task.phase, task.shard)
+
+
+def _state(task, stopped, now):
+    if task.done:
+        return "done"
+    if stopped:
+        return "stopped"
+    if task.lease > now:
+        return "at work"
+    return "died" if task.takeovers or task.lease else "waiting"
+
+
+def cells(some: list[dict], phase: str, show) -> list[tuple[str, str, str]]:
+    """Return (name, classes, label) of each shard; `show` makes text of a key."""
+    brief = len(some) > BRIEF
+    unit = UNITS.get(phase, "records")
+    return [(it["shard"], _classes(it), _label(it, unit, brief, show)) for it in some]
+
+
+def _classes(it):
+    kind = {"at work": "work"}.get(it["state"], it["state"])
+    return f"{kind} p{int(it['progress'] * 10)}"
+
+
+def _label(it, unit, brief, show):
+    name = "a record alone" if it["alone"] else it["shard"]
+    percent = 100 if it["state"] == "done" else min(99, int(it["progress"] * 100))
+    said = [f"{name}: {it['state']}", f"{percent} %", f"{it['slices']} slices"]
+    if brief:
+        return ", ".join(said)
+    said.append(f"{it['records']:,} {unit}")
+    if it["deaths"]:
+        said.append(f"{it['deaths']} requests died here")
+    if it["lease"] and it["state"] == "at work":
+        said.append(f"leased for {it['lease']:.0f} s")
+    if it.get("range"):
+        said.append("from {} to {}".format(*(_end(key, show) for key in it["range"])))
+    if it.get("cursor") is not None:
+        said.append(f"at {show(it['cursor'])[:SHORT]}")
+    if it.get("error"):
+        said.append(it["error"][:200])
+    return ", ".join(said)
+
+
+def _end(key, show):
+    return "the end" if key is None else show(key)[:SHORT]

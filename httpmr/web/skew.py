@@ -1,0 +1,57 @@
+"""How evenly a job's pairs are dealt, and its biggest groups, before they are reduced.
+
+Told from the index of blocks alone, no block opened: how many values each partition holds, and of
+groups that fill whole blocks, how many values these have. Of very many blocks it looks at some.
+"""
+
+from itertools import islice
+
+from httpmr import keys
+from httpmr.shuffle import Runs
+
+LOOKED_AT = 2000  # entries of the index
+FRESH = 10.0  # seconds, for which it is not looked at again
+SHOWN = 5  # groups
+_KEPT = 50
+
+
+def skew(visit, record, tasks) -> dict | None:
+    """Return {"values": by partition, "uneven", "biggest": [[key, values]], "whole"}, or None.
+
+    `values` are as they are stored, that is combined. "whole" is False where only some blocks
+    were looked at; then the numbers are of those.
+    """
+    if not record.partitions or record.phase not in ("map", "reduce"):
+        return None
+    seen, now = visit.master.skews, visit.master.clock()
+    when, known = seen.get(record.id, (None, None))
+    if when is None or not 0 <= now - when < FRESH:
+        known = _look(Runs(visit.work.store), record, tasks)
+        if len(seen) >= _KEPT:
+            seen.clear()
+        seen[record.id] = (now, known)
+    return known
+
+
+def _look(runs, record, tasks):
+    levels = {task.shard[0]: task.level for task in tasks} if record.phase == "reduce" else {}
+    most = max(1, LOOKED_AT // record.partitions)
+    values, groups, whole = [], {}, True
+    for partition in range(record.partitions):
+        entries = runs.entries(record.id, partition, levels.get(partition, 0))
+        some = list(islice(entries, most))
+        whole = whole and len(some) < most
+        values.append(sum(entry.values for entry in some))
+        for entry in some:
+            if entry.groups == 1:
+                at = keys.pack(entry.first)
+                groups[at] = (entry.first, entry.values + groups.get(at, (None, 0))[1])
+    if not any(values):
+        return None
+    biggest = sorted(groups.values(), key=lambda group: -group[1])[:SHOWN]
+    return {
+        "values": values,
+        "uneven": max(values) * len(values) / sum(values),
+        "biggest": [list(group) for group in biggest],
+        "whole": whole,
+    }
