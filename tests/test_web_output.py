@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+import sys
+import tracemalloc
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
 from weblib import client, link, master, one_by_one, stranger
+
+from httpmr.stores import MemoryStore
 
 JSON = {"Accept": "application/json"}
 
@@ -197,12 +201,17 @@ def test_csv(web, url):
         assert row in rows
 
 
-def test_downloads_are_streamed(made):
-    environ = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "SERVER_NAME": "x"}
-    environ["PATH_INFO"] = link(made, made.latest(), "view") + "output.jsonl"
-    answer = made.map_reduce(type("R", (), {"environ": environ}))
-    assert answer.content_length is None
-    assert next(iter(answer.app_iter)).count(b"\n") == 1
+@pytest.mark.parametrize(("key", "values"), [("many", range(7)), ("=SUM(A1)", ["+1"])])
+def test_the_values_of_one_key_are_downloaded(web, url, key, values):
+    lines = web.get(f"{url}.jsonl?key={quote(key)}").text.splitlines()
+    assert [json.loads(line) for line in lines] == [[key, value] for value in values]
+    answer = web.get(f"{url}.csv?key={quote(key)}")
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert answer.text.count("\n") == 1 + len(values)
+    assert "'=SUM(A1),'+1" in answer.text or key == "many"
+    for wrong, status in (("eleven", 404), ('{"$date":"x"}', 400)):
+        for format in ("csv", "jsonl"):
+            web.get(f"{url}.{format}?key={wrong}", status=status)
 
 
 def test_an_empty_output():
@@ -221,3 +230,112 @@ def test_the_key_none_does_not_end_the_paging():
     assert ask(client(made), url, limit=1).json == {"rows": [[None, 0], ["a", 1]], "next": "a"}
     assert ask(client(made), url, key='{"$none": 0}').json["values"] == [0]
     assert client(made).get(url).status_int == 200
+
+
+# A key with very many values
+
+GIANT, PER_RECORD, RECORDS = 200_000, 10_000, 20
+
+
+def giant(n, _):
+    yield ("a", 0) if n else ("z", 0)
+    for m in range(n * PER_RECORD, (n + 1) * PER_RECORD):
+        yield "giant", f"the value {m:020}"
+
+
+class Counting(MemoryStore):
+    """A store that counts the blocks of output that are read."""
+
+    blocks = 0
+
+    def get(self, keys):
+        self.blocks += sum(b"output block" in key for key in keys)
+        return super().get(keys)
+
+
+@pytest.fixture(scope="module")
+def huge():
+    lines = dict.fromkeys(range(RECORDS), "")
+    made = master(lines, mapper=giant, reducer=None, store=Counting())
+    made.run()
+    return made
+
+
+def asked(made, rest, accept="*/*"):
+    """Ask as a server does; return (the status, the pieces of the answer)."""
+    path, _, query = (link(made, made.latest(), "view") + rest).partition("?")
+    environ = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "SERVER_NAME": "x"}
+    environ |= {"SERVER_PORT": "80", "PATH_INFO": path, "QUERY_STRING": query}
+    said = []
+    pieces = made(environ | {"HTTP_ACCEPT": accept}, lambda *told: said.append(told))
+    return said[0][0], pieces
+
+
+def test_very_many_values_are_never_held_at_once(huge, tmp_path):
+    with open(tmp_path / "answer", "wb") as file:
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            status, pieces = asked(huge, "output?key=giant", "application/json")
+            file.writelines(pieces)
+            held = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+    assert status == "200 OK"
+    answer = json.loads((tmp_path / "answer").read_bytes())
+    assert answer == {"key": "giant", "values": [f"the value {m:020}" for m in range(GIANT)]}
+    assert held < 6_000_000 < 15_000_000 < sum(map(sys.getsizeof, answer["values"]))
+
+
+def test_a_page_for_programs_ends_with_a_key_of_very_many_values(huge):
+    status, pieces = asked(huge, "output", "application/json")
+    answer = json.loads(b"".join(pieces))
+    assert (status, answer["next"]) == ("200 OK", "giant")
+    assert answer["rows"][0] == ["a", 0] and len(answer["rows"]) == RECORDS - 1 + GIANT
+    assert answer["rows"][-1] == ["giant", f"the value {GIANT - 1:020}"]
+
+
+@pytest.mark.parametrize(
+    "rest", ["output.csv", "output.jsonl", "output.jsonl?key=giant", "output?key=giant", "output"]
+)
+def test_what_programs_read_is_streamed(huge, rest):
+    store = huge.work.store
+    before = store.blocks
+    status, pieces = asked(huge, rest, "application/json")
+    pieces = iter(pieces)
+    size = len(next(pieces))
+    assert status == "200 OK" and 60_000 < size < 70_000
+    # What is read ahead are a few blocks of the many.
+    first = store.blocks - before
+    more = sum(piece.count(b"the value ") for piece in pieces)
+    assert GIANT - 3000 < more < GIANT
+    assert 0 < first < (store.blocks - before) / 4
+
+
+def test_a_page_for_people_ends_within_very_many_values(huge):
+    web, view = stranger(huge), link(huge, huge.latest(), "view")
+    whole = f"{view}output.jsonl?key=giant"
+    page = web.get(f"{view}output?key=giant")
+    assert page.text.count('<p class="panel">the value ') == 1000 and len(page.body) < 100_000
+    assert page.text.count(f'href="{whole}"') == 1
+    page = web.get(f"{view}output")
+    assert page.text.count("<tr><td>") == 10_000 and page.text.count(f'href="{whole}"') == 1
+    after = page.click("Next")
+    assert [row.text.strip() for row in after.html.select("tbody tr")] == ["z0"]
+    assert "more values" not in after.text and "Next" not in after.text
+    page = web.get(f"{view}output?until=giant")
+    assert "more values" in page.text and "Next" not in page.text
+    page = web.get(view)
+    assert page.text.count("<td>the value ") == 100 - (RECORDS - 1) and "All of it" in page.text
+
+
+def test_the_key_none_may_have_very_many_values():
+    """It cannot be gone on after: what comes behind it is shown with it."""
+    many = [(None, n) for n in range(10_500)] + [("a", 1), ("b", 2)]
+    made = master({1: ""}, mapper=lambda key, value: many, reducer=None)
+    view = link(made, made.run(), "view")
+    rows = ask(client(made), view + "output").json
+    assert len(rows["rows"]) == 10_501 and rows["next"] == "a"
+    page = client(made).get(view + "output")
+    assert page.text.count("more values") == 2  # of None, and of "a", for the page is full
+    assert page.text.count("<tr><td>") == 10_000

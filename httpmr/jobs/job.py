@@ -93,6 +93,10 @@ class Job:
 
     def get(self, key) -> list:
         """Return the values stored under one output key; none where there is no such key."""
+        return list(self.values(key))
+
+    def values(self, key) -> Iterator:
+        """Yield the values stored under one output key, however many, as they are read."""
         at = keys.pack(key)
         near = [
             entry
@@ -100,8 +104,9 @@ class Job:
             if keys.pack(entry.first) <= at <= keys.pack(entry.last)
         ]
         for found, values in output(self._ledger.store).merged(self.id, near, (key, 0)):
-            return list(values) if keys.pack(found) == at else []
-        return []
+            if keys.pack(found) == at:
+                yield from values
+            return
 
     def _stored(self):
         """The index of the stored output; what a retry gives anew is seen when it is whole."""

@@ -1,22 +1,23 @@
-"""A job's stored output: by page, by key, by range, and whole."""
+"""A job's stored output: by page, by key, by range, and whole.
 
-import csv
-import io
-import json
-from itertools import chain
+However many values a key has, no answer holds them all: what programs read is streamed, and a
+page for people ends after so many, with the way to the rest.
+"""
+
+from itertools import chain, islice
 
 from webob import exc
 
 from httpmr.errors import JobError
-from httpmr.web import pages
-from httpmr.web.plain import parse, plain, text
+from httpmr.web import pages, stream
+from httpmr.web.plain import parse, text
 
 PAGE, MOST = 100, 1000  # keys on a page
-MOST_ROWS = 10_000  # then it ends with the key that it is at
-MOST_CHARACTERS = 4_000_000  # of values, likewise: a page is held in memory
-FIRST = 10  # on the job's own page
+MOST_ROWS = 10_000  # then it ends with the key that it is at; what a person reads, within it
+MOST_CHARACTERS = 4_000_000  # of values, likewise
+VALUES = 1000  # of one key, on its own page
+FIRST, FIRST_ROWS = 10, 100  # keys and rows on the job's own page
 KEY_CHARACTERS = 8192
-FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")  # also as wide as a Chinese letter
 
 
 def output(visit):
@@ -27,30 +28,36 @@ def output(visit):
         return _lookup(visit, _key(query, "key"))
     limit = _limit(query.get("limit"))
     after, until = (_key(query, end) if query.get(end) else None for end in ("after", "until"))
-    rows, following = _page(visit.job, after, until, limit)
     if visit.wants_json:
-        found = [[plain(key), plain(value)] for key, value in rows]
-        return pages.data({"rows": found, "next": plain(following)})
+        return _streamed(stream.as_page(Page(visit.job, after, until, limit)), "application/json")
+    page = Page(visit.job, after, until, limit, cut=True)
     return pages.page(
         "output.html",
         mount=visit.mount,
         here=visit.inside(),
         job=visit.job.id,
         state=visit.record.state,
-        rows=rows,
+        rows=list(page),
         after=query.get("after", ""),
         until=query.get("until", ""),
         limit=limit,
-        next=None if following is None else text(following),
+        next=None if page.next is None else text(page.next),
+        cut=page.cut,
     )
 
 
 def download(visit, format):
-    """All of the output, streamed, as a file."""
+    """All of the output, or of one key, streamed, as a file."""
     visit.must_see()
-    write = {"csv": _csv, "jsonl": _jsonl}[format]
+    query = visit.query()
+    if "key" in query:
+        key = _key(query, "key")
+        rows = ((key, value) for value in _values(visit.job, key))
+    else:
+        rows = visit.job.output()
+    write = {"csv": stream.as_csv, "jsonl": stream.as_lines}[format]
     kind = {"csv": "text/csv", "jsonl": "application/jsonl"}[format]
-    answer = pages.Answer(write(_begun(visit.job.output())), content_type=kind)
+    answer = _streamed(write(rows), kind)
     name = f"{visit.job.id}.{format}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -58,70 +65,90 @@ def download(visit, format):
 
 def first_rows(visit) -> dict:
     """Return {"rows", "more"} for the job's own page, or {"elsewhere": where the output went}."""
+    page = Page(visit.job, None, None, FIRST, FIRST_ROWS, cut=True)
     try:
-        rows, following = _page(visit.job, None, None, FIRST)
+        rows = list(page)
     except JobError as error:
         return {"rows": (), "more": False, "elsewhere": str(error)}
-    return {"rows": rows, "more": following is not None, "elsewhere": None}
+    return {"rows": rows, "more": bool(page.cut) or page.next is not None, "elsewhere": None}
+
+
+class Page:
+    """The pairs of at most `limit` keys, to be gone through once; then `next` is the last of these.
+
+    It ends with the key at which it is long enough, or, where it may `cut`, within it: the keys
+    that have more values than were given are then in the list `cut`. `next` is None at the end.
+    """
+
+    def __init__(self, job, after, until, limit, most=MOST_ROWS, cut=False):
+        self.job, self.after, self.until = job, after, until
+        self.limit, self.most = limit, most
+        self.may_cut, self.cut = cut, []
+        self.next = None
+
+    def __iter__(self):
+        rows, size, last = 0, 0, None
+        for before, (key, values) in enumerate(self.job.groups(self.after, self.until)):
+            # None cannot be gone on from: it would mean the beginning. So one key more.
+            if last is not None and (before >= self.limit or self._full(rows, size)):
+                self.next = last
+                return
+            for value in values:
+                if self.may_cut and self._full(rows, size):
+                    self.cut.append(key)
+                    break
+                yield key, value
+                rows += 1
+                size += _characters(value)
+            last = key
+            if self.cut and key is not None:  # its other values are not even read
+                self.next = key if any(self.job.groups(key, self.until)) else None
+                return
+
+    def _full(self, rows, size):
+        return rows >= self.most or size >= MOST_CHARACTERS
 
 
 def _lookup(visit, key):
-    values = visit.job.get(key)
-    if not values:
-        raise exc.HTTPNotFound(f"no output under the key {text(key):.200}")
+    values = _values(visit.job, key)
     if visit.wants_json:
-        return pages.data({"key": plain(key), "values": plain(values)})
+        return _streamed(stream.as_values(key, values), "application/json")
+    shown, size = [], 0
+    for value in islice(values, VALUES):
+        shown.append(value)
+        if (size := size + _characters(value)) >= MOST_CHARACTERS:
+            break
     return pages.page(
         "lookup.html",
         mount=visit.mount,
         here=visit.inside(),
         job=visit.job.id,
         key=key,
-        values=values,
+        values=shown,
+        cut=any(True for _ in values),
     )
 
 
-def _page(job, after, until, limit):
-    """Return the rows of at most `limit` keys, and the last of them where there are more."""
-    rows, size = [], 0
-    for before, (key, values) in enumerate(job.groups(after, until)):
-        full = before >= limit or len(rows) >= MOST_ROWS or size >= MOST_CHARACTERS
-        # None cannot be gone on from: it would mean the beginning. So one key more.
-        if full and rows[-1][0] is not None:
-            return rows, rows[-1][0]
-        for value in values:
-            rows.append((key, value))
-            size += len(value if type(value) in (str, bytes) else repr(value))
-    return rows, None
+def _values(job, key):
+    """Iterate over the values of a key, of which there is at least one."""
+    values = job.values(key)
+    first = list(islice(values, 1))
+    if not first:
+        raise exc.HTTPNotFound(f"no output under the key {text(key):.200}")
+    return chain(first, values)
 
 
-def _begun(rows):
-    """Read the first row now, while the answer can still be an error."""
-    rows = iter(rows)
-    first = next(rows, None)
-    return rows if first is None else chain([first], rows)
+def _characters(value):
+    return len(value if type(value) in (str, bytes) else repr(value))
 
 
-def _csv(rows):
-    """Lines of key,value; what a spreadsheet would take for a formula begins with an apostrophe."""
-    line = io.StringIO()
-    writer = csv.writer(line)
-    for row in chain([("key", "value")], rows):
-        writer.writerow([_cell(part) for part in row])
-        yield line.getvalue().encode("utf-8", "backslashreplace")
-        line.seek(line.truncate(0))
-
-
-def _cell(value):
-    if type(value) in (int, float):
-        return value
-    said = value if type(value) is str else json.dumps(plain(value), ensure_ascii=False)
-    return f"'{said}" if said.startswith(FORMULA) else said
-
-
-def _jsonl(rows):
-    for key, value in rows:
-        yield (json.dumps([plain(key), plain(value)]) + "\n").encode()
+def _streamed(pieces, kind):
+    """Answer with the pieces; what goes wrong with the first of them can still be an error."""
+    chunks = stream.chunks(pieces)
+    first, second = next(chunks), next(chunks, None)
+    if second is None:
+        return pages.Answer(first, content_type=kind)
+    return pages.Answer(chain([first, second], chunks), content_type=kind)
 
 
 def _key(query, field):
