@@ -106,6 +106,8 @@ class Slice(NamedTuple):
     shard: tuple[int, ...]
     number: int
     epoch: int
+    round: int = 0
+    """How often the job was retried before: what an earlier round does must not harm a later."""
 
 
 class Sink:

@@ -1,5 +1,6 @@
 """A retry: after a fix of the code the result is that of a run without faults."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -599,6 +600,39 @@ class TestStaged:
             if not mortal.dead:
                 return
         raise AssertionError("it is never over")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("when", ["mapped again", "publishing"])
+    def test_one_that_tidies_up_after_the_round_before_takes_nothing_of_this(
+        self, path, kind, when, monkeypatch
+    ):
+        """It stood still when all was published, before it removed what had been staged."""
+        expected = self.file(path, kind=kind)
+        mapper, clock = Wrong([2, 5]), Clock()
+        fixed = {"num_mappers": 2, "num_reducers": 2, "version": "1", "max_bad_records": 9}
+        jobs = made(mapper, 12, clock=clock, sink=JSONLines(path), **fixed | KINDS[kind])
+        job = jobs.start()
+        remove = shutil.rmtree
+
+        def meanwhile(folder, **settings):
+            monkeypatch.setattr(shutil, "rmtree", remove)
+            clock.pass_(3600)
+            carried(jobs, job)
+            mapper.wrong = {}
+            jobs.retry(job.id)
+            while job.record.phase != "publish":
+                jobs.step(job.id, budget=Budget.records(1))
+            if when == "publishing":
+                jobs.step(job.id, budget=Budget.records(1))
+            remove(folder, **settings)
+
+        monkeypatch.setattr(shutil, "rmtree", meanwhile)
+        while job.state == "running" and not job.record.round:
+            jobs.step(job.id)
+        assert job.record.phase == "publish"
+        assert carried(jobs, job).state == "done"
+        assert path.read_bytes() == expected
+        assert [*path.parent.iterdir()] == [path]
 
 
 class TestTable:

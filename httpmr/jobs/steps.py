@@ -237,16 +237,16 @@ class Stepper:
         if outcome.blocks:
             joins.append(lambda batch: Runs(self.ledger.store).put(batch, job.id, outcome.blocks))
         if outcome.pairs:
-            joins.append(self._sink(task, outcome.pairs))
+            joins.append(self._sink(job, task, outcome.pairs))
         allowed = self.recipe.max_bad_records
         return self.ledger.commit(job, task, outcome, *joins, allowed=allowed, took=took)
 
-    def _sink(self, task, pairs):
+    def _sink(self, job, task, pairs):
         """Write the pairs now, or return what joins them to the commit."""
         sink = self.recipe.sink
         if self.joins is None:
             self.joins = sink.joins(self.ledger.store)
-        slice = Slice(task.job, *task.place, task.stamp)
+        slice = Slice(task.job, *task.place, task.stamp, job.round)
         if self.joins:
             return lambda batch: sink.join(pairs, slice, batch)
         self.ledger.check(task)  # what is overtaken had better write nothing

@@ -3,6 +3,8 @@
 Each slice's output is a part of its own, named by shard, number and epoch, in a folder beside
 the file. Its receipt is committed with the slice; `finish` puts the parts of committed receipts
 together and moves the result into place, so that a reader sees the old file or the new one.
+Where a job is retried each round has a folder of its own, so that a request which stood still
+since the round before, and then removes what it published, takes nothing of the next with it.
 All machines that serve the job need one shared disk for that folder.
 """
 
@@ -10,7 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from zlib import crc32
 
 from httpmr.errors import Damaged, OutputError, RecipeError, StoreFull, Unavailable
@@ -53,8 +55,9 @@ class Staged(Sink):
     def write(self, pairs, slice):
         """Stage the part of one slice; the receipt is its (name, bytes, crc32)."""
         content = b"".join(self._lines(pairs))
-        folder = self._folder(slice.job)
+        folder = self._folder(slice.job, slice.round)
         name = f"{'_'.join(map(str, slice.shard))}.{slice.number}.{slice.epoch}"
+        name += f".{slice.round}" if slice.round else ""
         with self._disk():
             os.makedirs(folder, exist_ok=True)
             with open(os.path.join(folder, name), "wb") as file:
@@ -79,15 +82,16 @@ class Staged(Sink):
         that grows writes the same bytes at the same place, and moving it away succeeds once.
         """
         receipts = [tuple(receipt) for receipt in receipts if receipt is not None]
-        folder = self._folder(job)
-        # If the receipts are others, as after a `retry`, it must be another file that grows.
+        last = max((_round(name) for name, _, _ in receipts), default=0)
+        folder = self._folder(job, last)
+        # If the receipts are others, it must be another file that grows.
         digest = hashlib.sha256(repr(receipts).encode()).hexdigest()[:16]
         whole = os.path.join(folder, f"whole.{digest}")
         with self._disk():
             if not receipts:
                 os.makedirs(folder, exist_ok=True)
             try:
-                if not self._gather(whole, receipts, budget):
+                if not self._gather(job, whole, receipts, budget):
                     return False
                 os.replace(whole, self.path)
             except FileNotFoundError as error:
@@ -98,20 +102,21 @@ class Staged(Sink):
                         f"shared disk at {os.path.dirname(self.path)}"
                     ) from error
             _sync_folder(os.path.dirname(self.path))
-            shutil.rmtree(folder, ignore_errors=True)  # what zombies staged goes too
+            for round in range(last + 1):  # what zombies staged goes too
+                shutil.rmtree(self._folder(job, round), ignore_errors=True)
         return True
 
-    def _gather(self, whole, receipts, budget):
+    def _gather(self, job, whole, receipts, budget):
         """Append parts to the file that grows; its size tells how far that has come."""
         with open(os.open(whole, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
             size = file.seek(0, os.SEEK_END)
-            kept = self._kept(os.path.dirname(whole), receipts)
+            kept = self._kept(job, receipts)
             at = 0
             for name, length, crc in [(None, len(self.head), 0), *receipts]:
                 at += length
                 if size >= at:
                     continue
-                part = self.head if name is None else self._part(whole, name, length, crc, kept)
+                part = self.head if name is None else self._part(job, name, length, crc, kept)
                 size = max(size, at - length)
                 file.seek(size)
                 file.write(part[size - at + length :])
@@ -122,8 +127,8 @@ class Staged(Sink):
             _sync(file)
         return True
 
-    def _part(self, whole, name, length, crc, kept):
-        path = os.path.join(os.path.dirname(whole), name)
+    def _part(self, job, name, length, crc, kept):
+        path = os.path.join(self._folder(job, _round(name)), name)
         if name in kept:
             with open(self.path, "rb") as file:
                 file.seek(kept[name])
@@ -137,12 +142,15 @@ class Staged(Sink):
             raise Damaged(f"part {name} of {self.path} is not what was written: start a new job")
         return part
 
-    def _kept(self, folder, receipts):
-        """Return where in the published file the parts are that are in the folder no more.
+    def _kept(self, job, receipts):
+        """Return where in the published file the parts are that are staged no more.
 
         So it is when a job is retried: it publishes again, with further parts among the old ones.
         """
-        here = set(os.listdir(folder))
+        here = set()
+        for round in {_round(name) for name, _, _ in receipts}:
+            with suppress(FileNotFoundError):
+                here.update(os.listdir(self._folder(job, round)))
         at, kept = len(self.head), {}
         for name, length, _ in receipts:
             if name not in here:
@@ -173,8 +181,8 @@ class Staged(Sink):
                 "start a new job"
             )
 
-    def _folder(self, job):
-        return f"{self.path}.{job}.parts"
+    def _folder(self, job, round):
+        return f"{self.path}.{job}.parts" + (f".{round}" if round else "")
 
     @contextmanager
     def _disk(self):
@@ -191,6 +199,12 @@ class Staged(Sink):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.path!r})"
+
+
+def _round(name):
+    """The round of a job in which a part was written."""
+    _, _, _, *round = name.split(".")
+    return int(round[0]) if round else 0
 
 
 def _sync(file):
