@@ -392,6 +392,31 @@ class TestCutAnywhere:
         with pytest.raises(UnknownJob):
             jobs.retry(job.id)
 
+    def test_also_where_it_is_swept_up_between_two_reads(self):
+        class Watched(Faulty):
+            def get(self, keys):
+                self.reads += 1
+                if self.reads == self.at:
+                    other.delete(job.id)
+                    while control.sweep(self.store):
+                        pass
+                return super().get(keys)
+
+        at, refused = 0, True
+        while refused:
+            at += 1
+            store = Watched(MemoryStore(clock=Clock()))
+            store.at = store.reads = 0
+            jobs, job = retried([3, 5], store=store)
+            other = Jobs(jobs.recipe, store.store)
+            store.at, store.reads = at, 0
+            try:
+                jobs.retry(job.id)
+                refused = False
+            except UnknownJob:
+                pass
+        assert at > 2
+
     def test_deleted_in_the_middle_it_leaves_nothing(self):
         for steps in range(30):
             jobs, job = retried([3, 5])

@@ -10,12 +10,16 @@ from dataclasses import replace
 from httpmr import codec, keys
 from httpmr.engine.careful import PATIENCE, map_alone
 from httpmr.engine.shed import inherited
+from httpmr.errors import Conflict
 from httpmr.ledger import bad_entries, bad_key
 from httpmr.state import ALONE, Bad, Job, Outcome, Task
 
 
 def again(store, job: Job) -> Task:
-    """Return the one open task of the map phase in the job's present round."""
+    """Return the one open task of the map phase in the job's present round.
+
+    Raises Conflict where the job is being deleted.
+    """
     task = Task(
         job.id, "map", (ALONE, -job.round), fan_out=job.partitions, notes={"retry": job.round}
     )
@@ -54,7 +58,10 @@ def _next(store, task):
             return {"cursor": None, "notes": notes}
         shard, _, slice = at
         key = keys.pack((task.job, "map", "done", shard))
-        first = Task.of(codec.loads(store.get([key])[key]))
+        found = store.get([key]).get(key)
+        if found is None:
+            raise Conflict("the job was deleted meanwhile", key=key)
+        first = Task.of(codec.loads(found))
         return {
             "cursor": None,
             "after": entry["after"],

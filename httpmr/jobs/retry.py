@@ -24,8 +24,8 @@ def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict, by: str = ""
         # What the map phase adds to the job it adds again when it is over once more.
         mapped = list(ledger.tasks(replace(job, phase="map"), "done"))
         round = job.round + 1
-        task = engine.again(ledger.store, replace(job, round=round))
         try:
+            task = engine.again(ledger.store, replace(job, round=round))
             return ledger.reopen(
                 job,
                 task,
