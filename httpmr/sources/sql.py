@@ -3,9 +3,7 @@
 import math
 import operator
 import time
-from collections.abc import Callable
 from itertools import chain
-from typing import NamedTuple
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -68,15 +66,17 @@ class SQLTable(Source):
         while True:
             query = self._between(shape.columns, after, until, operator.le)
             rows = self._fetch(_wanted(query, self.where).limit(limit), shape.plain)
-            keys = list(map(shape.key_of, rows))
-            sound = self._sound(keys, after)
-            yield zip(keys[:sound], map(shape.row_of, rows))  # noqa: B905
-            if sound < len(keys):
-                self._checked(keys[sound], keys[sound - 1] if sound else after)
+            if not shape.exact:
+                keys = list(map(shape.key_of, rows))
+                sound = self._sound(keys, after)
+                if sound < len(keys):
+                    yield shape.records(rows[:sound])
+                    self._checked(keys[sound], keys[sound - 1] if sound else after)
+            yield shape.records(rows)
             if len(rows) < limit:
                 self._limit = limit
                 return
-            after = keys[-1]
+            after = shape.key_of(rows[-1])
             weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
 
@@ -214,7 +214,8 @@ class SQLTable(Source):
             wanted = (*self.key, *(self.columns or ()))
             sql.check_columns(known, self.table, wanted, InputError)
             self._check_unique(known, sql.unique(self.engine, known))
-            self._looked_up = self._described(known)
+            given = self.table if isinstance(self.table, sqlalchemy.Table) else known
+            self._looked_up = sql.shape(known, given, self.key, self.columns, self.engine.dialect)
         return self._looked_up
 
     def _check_unique(self, table, unique):
@@ -225,29 +226,6 @@ class SQLTable(Source):
                 remedy = "no columns are: add a primary key, or a unique constraint"
             raise InputError(f"{message}: {remedy}", table=str(table))
 
-    def _described(self, known):
-        # A Table that was given may say more of its columns than the database knows.
-        given = self.table if isinstance(self.table, sqlalchemy.Table) else known
-        columns = {column.name: column for column in given.columns}
-        names = list(self.columns or columns)
-        selected = names + [name for name in self.key if name not in names]
-        return _Shape(
-            key=[columns[name] for name in self.key],
-            nullable=[columns[name] for name in self.key if known.columns[name].nullable],
-            columns=[columns[name] for name in selected],
-            row_of=_row_of(names),
-            key_of=operator.itemgetter(*(selected.index(name) for name in self.key)),
-            plain=not any(self._processed(columns[name].type) for name in selected),
-        )
-
-    def _processed(self, kind):
-        """Whether SQLAlchemy makes other values of a type's than the driver gives."""
-        dialect = self.engine.dialect
-        try:
-            return kind.dialect_impl(dialect).result_processor(dialect, None) is not None
-        except (exc.SQLAlchemyError, TypeError):  # it depends on what each result says
-            return True
-
     def __repr__(self):
         url = self.engine.url.render_as_string(hide_password=True)
         key = self.key[0] if len(self.key) == 1 else self.key
@@ -256,23 +234,6 @@ class SQLTable(Source):
             options += f", where={str(self.where)!r}"
         name = type(self).__name__
         return f"{name}({url!r}, {str(self.table)!r}, key={key!r}{options})"
-
-
-class _Shape(NamedTuple):
-    """What is read of a table: the columns of the row, then what the key needs besides."""
-
-    key: list
-    nullable: list
-    columns: list
-    row_of: Callable  # from what the driver gives to a dict
-    key_of: operator.itemgetter
-    plain: bool  # the driver's values are those that SQLAlchemy would give
-
-
-def _row_of(names):
-    # A dict display is three times as fast as dict(zip(names, row)), and as a statement shorter.
-    items = ", ".join(f"{str(name)!r}: row[{at}]" for at, name in enumerate(names))
-    return eval(f"lambda row: {{{items}}}")
 
 
 def _weight(row):

@@ -14,6 +14,7 @@
     unique(engine, table)          the sets of its columns that are unique
     listed(sets)                   the same as an error shows them
     check_columns(table, ...)      raises Error for a name that is none of its columns
+    shape(known, given, ...)       what is read of a table, and how its rows become records
 
     bound(columns, key, ...)       the condition that rows are before or behind a key
     upsert(table, key, ...)        an INSERT that changes the row of the same key
@@ -23,6 +24,7 @@ Sources and sinks that use `reading` and `writing` need nothing else: both trans
 """
 
 from httpmr.sql.engines import close, engine, forked, identity
+from httpmr.sql.shapes import shape
 from httpmr.sql.statements import UPSERTS, bound, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
 from httpmr.sql.transactions import plain_rows, reading, translated, writing
@@ -38,6 +40,7 @@ __all__ = [
     "listed",
     "plain_rows",
     "reading",
+    "shape",
     "table",
     "translated",
     "unique",
