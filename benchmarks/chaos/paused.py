@@ -1,0 +1,59 @@
+"""SIGSTOP of workers that hold a lease, until it is over, and then SIGCONT: they are zombies.
+
+With the fence switched off the same must give wrong results, or it would prove nothing.
+"""
+
+import random
+import signal
+import time
+
+from benchmarks.chaos.homes import Home
+from benchmarks.chaos.site import UNFENCED, Site
+from benchmarks.chaos.storm import Done, weathered
+from benchmarks.chaos.workers import Workers
+from benchmarks.server import Server
+
+WORKERS = 8
+AT_ONCE = 4  # that many stand still; the rest carry on
+BEYOND = 1.5  # seconds beyond the lease, at most
+
+
+def measured(home: Home, faults: int, seconds: float, rng: random.Random, fenced=True) -> Done:
+    """Stop so many workers that hold a lease, each until after its end."""
+    site = Site(home.folder, home.url)
+    stopped = {}  # pid: when it goes on
+
+    def wake(now):
+        for pid in [pid for pid, when in stopped.items() if when <= now]:
+            workers.signal(pid, signal.SIGCONT)
+            del stopped[pid]
+
+    def strike(over):
+        done = 0
+        while (done < faults or stopped) and not over():
+            time.sleep(0.01)
+            wake(time.monotonic())
+            if done == faults or len(stopped) == AT_ONCE:
+                continue
+            pid = workers.any(rng, lambda note: note.until > 0, stopped)
+            if pid is None:
+                continue
+            workers.signal(pid, signal.SIGSTOP)
+            if until := workers.note(pid).until:
+                stopped[pid] = until + rng.uniform(0.1, BEYOND)
+                done += 1
+            else:  # it was quicker
+                workers.signal(pid, signal.SIGCONT)
+        done -= len(stopped)  # not paused for long enough
+        wake(float("inf"))
+        return done
+
+    environ = site.environ if fenced else {**site.environ, UNFENCED: "1"}
+    with Server(
+        "benchmarks.chaos.site:application", environ, f"--workers={WORKERS}", "--preload"
+    ) as server:
+        workers = Workers(server, site.folder)
+        try:
+            return weathered(site, server.site, strike, seconds, control=not fenced)
+        finally:
+            wake(float("inf"))

@@ -1,0 +1,109 @@
+"""Jobs driven one after the other, several at a time, while something goes wrong; each compared.
+
+Each Master has a driver of several lanes, `httpmr.driver`, that comes by the start link, so
+that whatever request is cut, one job at a time is begun. Whoever asks is as stubborn as need be.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
+
+from benchmarks.chaos.site import Site
+from httpmr.driver import drive
+from httpmr.errors import StoreError
+
+LANES = 3
+CALM = 120.0
+"""Seconds in which the jobs at hand must end once nothing goes wrong any more."""
+
+
+class Done(NamedTuple):
+    """What was done to how many jobs, and what was wrong: one line each. `skipped` says why."""
+
+    faults: int
+    jobs: int
+    wrong: list[str]
+    note: str = ""
+    skipped: str = ""
+
+
+class Over:
+    """When a storm must end: by the time it is allowed, or because there is nothing to wait for."""
+
+    def __init__(self, seconds: float):
+        self.deadline = time.monotonic() + seconds
+        self.early = threading.Event()
+
+    def __call__(self) -> bool:
+        return self.early.is_set() or time.monotonic() > self.deadline
+
+
+def weathered(
+    site: Site, address: str, strike: Callable[[Over], int], seconds: float, control=False
+) -> Done:
+    """Drive jobs of each kind through the server at `address` while `strike` does its faults.
+
+    `strike(over)` returns how many it did, all of them or as many as could be until `over()`. A
+    `control` is over as soon as a result is wrong, and what then has not ended is no matter.
+    """
+    over, calm, late = Over(seconds), threading.Event(), threading.Event()
+    paths = site.prepare()
+    wrong, jobs = [], []
+
+    def stream(name):
+        try:
+            while not late.is_set():
+                found = _job(site, name, f"{address}{paths[name]}", late)
+                if control and late.is_set():
+                    return
+                wrong.extend(found)
+                jobs.append(name)
+                if calm.is_set():
+                    return
+                if control and found:
+                    over.early.set()
+        except BaseException:
+            over.early.set()
+            raise
+
+    with ThreadPoolExecutor(len(site.names)) as pool:
+        streams = [pool.submit(stream, name) for name in site.names]
+        try:
+            faults = strike(over)
+        finally:
+            calm.set()
+            limit = threading.Timer(CALM / 4 if control else CALM, late.set)
+            limit.start()
+            pool.shutdown()
+            limit.cancel()
+    for one in streams:
+        if (error := one.exception()) and not control:
+            wrong.append(f"a driver gave up: {type(error).__name__}: {error}")
+    errors = [] if control else site.errors()
+    return Done(faults, len(jobs), wrong + errors)
+
+
+def _job(site, name, link, late):
+    """Drive one job from its start to its end; return what is not as it must be."""
+    status = drive(link, LANES, stop=late, patience=10 * CALM)
+    if "job" not in status:
+        return [f"{name}: no job could be begun"]
+    job = patiently(lambda: site.masters[name].work.find(status["job"]))
+    if status["state"] == "paused":
+        return [f"{name}, job {job.id}: paused: {job.record.error}"]
+    wrong = patiently(lambda: list(site.differences(name, job)))
+    patiently(lambda: site.forget(name))
+    return wrong
+
+
+def patiently(action: Callable, seconds: float = 60.0):
+    """Return what an action on the store gives, as soon as the store can be used."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(StoreError):
+            return action()
+        time.sleep(0.1)
+    return action()
