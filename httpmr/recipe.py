@@ -69,7 +69,8 @@ class Recipe:
     `mapper`, `reducer`, `combiner` and `partitioner` may be plain functions. `reducer=None` makes
     a map-only job. A reducer that defines `combine` is its own combiner. `slice_seconds` is a
     ceiling; `keep` is how many finished jobs stay in the store. `version` says which code it is,
-    instead of a fingerprint of it: a job that began with another one pauses.
+    instead of a fingerprint of it: a job that began with another one pauses. `max_lanes` is how
+    many slices may be done at once, of all jobs and in all processes; None: as many as are asked.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Recipe:
     slice_seconds: float = 2.0
     max_bad_records: int = 0
     keep: int = 10
+    max_lanes: int | None = None
     version: str | None = None
     combine: Callable | None = field(default=None, init=False)
     tally: Callable | None = field(default=None, init=False)
@@ -106,6 +108,8 @@ class Recipe:
         self._in_range("slice_seconds", (int, float), 0.01, 3600)
         self._in_range("max_bad_records", int, 0, 10**9)
         self._in_range("keep", int, 1, 10**6)
+        if self.max_lanes is not None:
+            self._in_range("max_lanes", int, 1, MOST_SHARDS)
         if self.version is not None and not (isinstance(self.version, str) and self.version):
             raise RecipeError(f"version= is a str, such as '2', not {self.version!r:.80}")
 

@@ -93,6 +93,9 @@ WRONG = {
     "seconds as text": ({"slice_seconds": "2"}, "slice_seconds= must be 0.01 to 3,600, not '2'"),
     "bad records below 0": ({"max_bad_records": -1}, "max_bad_records= must be 0 to 1,000,000,000"),
     "keeping nothing": ({"keep": 0}, "keep= must be 1 to 1,000,000, not 0"),
+    "no lanes": ({"max_lanes": 0}, "max_lanes= must be 1 to 1,000, not 0"),
+    "half a lane": ({"max_lanes": 1.5}, "max_lanes= must be 1 to 1,000, not 1.5"),
+    "lanes as text": ({"max_lanes": "2"}, "max_lanes= must be 1 to 1,000, not '2'"),
 }
 
 
@@ -116,7 +119,7 @@ class TestWhatIsMade:
         recipe = made()
         assert (recipe.num_mappers, recipe.num_reducers) == (8, 4)
         assert (recipe.slice_seconds, recipe.max_bad_records, recipe.keep) == (2.0, 0, 10)
-        assert recipe.reducer is recipe.combine is None
+        assert recipe.reducer is recipe.combine is recipe.max_lanes is None
         assert isinstance(recipe.partitioner, Crc32Partitioner)
 
     def test_functions_become_what_they_stand_for(self):

@@ -172,6 +172,33 @@ def test_an_address_of_no_shard_leads_on(made, web):
     assert job.status()["slices"] == 0
 
 
+def test_a_lane_beyond_max_lanes_waits_and_goes_on_when_there_is_room():
+    seen = []
+
+    def meanwhile(key, line):
+        made.work.recipe.mapper.map = words
+        seen.extend((web.post(link(made, job) + "step"), web.get(ahead)))
+        seen.append(web.get(ahead.replace("/go/", "/chain/go/")))
+        return words(key, line)
+
+    made = one_by_one(master(mapper=meanwhile, max_lanes=1, num_mappers=4))
+    web, job = stranger(made), made.start()
+    while job.record.phase != "map":
+        made.work.step(job.id)
+    here, ahead = (link(made, job) + f"go/7.m{shard}.0.0.3" for shard in (0, 1))
+    assert web.get(here).status_int == 303
+    step, page, chained = seen
+    assert (step.status_int, step.json["did"]) == (202, "busy")
+    assert page.status_int == 200 and made.slept == [0.25] * 3
+    [again] = next_links(page)
+    assert place_of(again) == place_of(ahead)._replace(turn=1, hop=0)
+    assert chained.status_int == 303
+    assert place_of(chained.headers["Location"]) == place_of(ahead)._replace(turn=1, hop=4)
+    before = job.status()["slices"]
+    follow(web, again)
+    assert before < job.status()["slices"] and output(job) == COUNTS
+
+
 # The ends
 
 

@@ -26,7 +26,7 @@ from httpmr.errors import (
 from httpmr.interfaces import Slice
 from httpmr.jobs.lease import Lease
 from httpmr.jobs.version import checked, versions
-from httpmr.ledger import Ledger, receipt
+from httpmr.ledger import Lanes, Ledger, receipt
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
 from httpmr.state import ENDED, Job, Outcome
@@ -66,6 +66,7 @@ class Stepper:
         self.clock = clock
         self.ended = ended
         self.versions = versions(recipe)
+        self.lanes = Lanes(ledger.store, recipe.name, recipe.max_lanes)
         self.joins = None  # whether the sink joins; asked once
         self.after = {}  # by phase: seconds from the last record to the end of the commit
         self.slowest = {}  # by phase: seconds of the slowest record of late
@@ -82,6 +83,8 @@ class Stepper:
         job = self._turned(checked(self.ledger, job, self.versions))
         if job.state != "running":
             return Step("stale", job, None)
+        if (place := self.lanes.room()) is None:
+            return Step("busy", job, at)  # and no shard need be given away for this lane
         if at is None:
             task = self._free(job)
         else:
@@ -95,7 +98,7 @@ class Stepper:
                 self.ledger.want(job)
             return Step("busy", job, self.here(job))
         seconds = 2 * self.recipe.slice_seconds + 2
-        claimed = self.ledger.claim(task, seconds, driver)
+        claimed = self.ledger.claim(task, seconds, driver, place(task))
         if claimed is None:
             return Step("lost", job, self.here(job))
         lease = Lease(self.ledger, claimed, seconds, self.clock)

@@ -1,7 +1,17 @@
 """Who may do which slice, and what a slice's commit makes of its task and job."""
 
 from httpmr.ledger.aside import bad_entries, bad_key
+from httpmr.ledger.lanes import Lanes
 from httpmr.ledger.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger
 from httpmr.ledger.places import receipt
 
-__all__ = ["LONGEST_LEASE", "PAGE", "SLOWEST", "Ledger", "bad_entries", "bad_key", "receipt"]
+__all__ = [
+    "LONGEST_LEASE",
+    "PAGE",
+    "SLOWEST",
+    "Lanes",
+    "Ledger",
+    "bad_entries",
+    "bad_key",
+    "receipt",
+]

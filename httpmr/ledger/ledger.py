@@ -99,14 +99,14 @@ class Ledger:
             if job.phase in ("split", "map") or task.shard[1:] == job.tail:
                 yield task
 
-    def claim(self, task: Task, seconds: float, driver: str = "") -> Task | None:
+    def claim(self, task: Task, seconds: float, driver: str = "", *joins) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
         minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
         A task's note "patience" counts as so many more that ran out.
         The pace is halved at each: what held the lease may have been killed for taking too long.
-        `driver` is who asked, in a few words.
+        `driver` is who asked, in a few words; `joins` add to the batch.
         """
         now = self.store.now()
         if task.lease > now:
@@ -123,6 +123,8 @@ class Ledger:
         )
         batch = Batch()
         claimed = put(batch, task_key(task), claimed, task.stored)
+        for join in joins:
+            join(batch)
         try:
             self.store.commit(batch)
         except Conflict:

@@ -7,6 +7,7 @@
 (job, "bad", shard, phase, slice)  -> a record or group put aside
 (job, "receipt", shard, slice)     -> what the sink's `write` returned
 (job, "wanted")                    -> a lane found no free shard in the map phase
+("lanes", recipe)                  -> which tasks take a place, where places are few: see `lanes`
 """
 
 from collections.abc import Callable

@@ -68,6 +68,7 @@ class Master:
         slice_seconds=2.0,
         max_bad_records=0,
         keep=10,
+        max_lanes=None,
         version=None,
         authorize=None,
         secret=None,
@@ -85,6 +86,7 @@ class Master:
             slice_seconds=slice_seconds,
             max_bad_records=max_bad_records,
             keep=keep,
+            max_lanes=max_lanes,
             version=version,
         )
         if authorize is not None and not callable(authorize):
