@@ -24,7 +24,7 @@ COMMAND = "python -m tests.simulator"
 def seeds(first, count):
     """Run trials; return 1 at the first that fails."""
     began = told = time.perf_counter()
-    cases, struck, points = Counter(), Counter(), 0
+    cases, struck, points, unlucky = Counter(), Counter(), 0, 0
     for seed in range(first, first + count):
         trial = drawn(seed)
         if failures := trial.run():
@@ -32,6 +32,7 @@ def seeds(first, count):
         cases[trial.case.name] += 1
         struck.update(trial.world.struck)
         points += trial.world.points
+        unlucky += trial.watch.unlucky
         now = time.perf_counter()
         if now - told > 10:
             told = now
@@ -39,6 +40,7 @@ def seeds(first, count):
     took = time.perf_counter() - began
     print(f"{count:,} trials of {len(cases)} cases in {took:.0f} s, nothing lost, nothing doubled")
     print(f"{points:,} points, {struck.total():,} faults: {listed(struck)}")
+    print(f"{unlucky:,} innocent were blamed by bad luck, and came through by resume or retry")
     return 0
 
 

@@ -11,27 +11,39 @@ answers     no request fails but by the store's being away
 finishes    once nothing goes wrong any more, the job ends
 one job     a start link starts one job
 output, counters, records, quarantine
-            are those of a sequential run without faults
+            are those of a sequential run without faults; and nothing innocent is blamed but what
+            so many requests as is said, and enough, were seen to die of: see `deaths`
 numbers     the slices and records told are those committed
 leftovers   nothing is left in the store, or on the disk, that the job does not need
 """
 
 import re
+from collections import Counter
 
 from httpmr import codec, keys
 from httpmr.ledger import LONGEST_LEASE
-from httpmr.state import PHASES, TRANSITIONS
+from httpmr.state import ALONE, PHASES, TRANSITIONS
 
 SLACK = 1e-6
+ENOUGH = {"record": 3, "group": 4}
+"""Requests that died of it, and it may be blamed; of a record those in which it ran alone."""
 
 
 class Watch:
-    """Is told of every commit that took effect, and notes in `failures` what must not be."""
+    """Is told of every commit that took effect, and notes in `failures` what must not be.
+
+    `poison` are the keys of what may be blamed. By bad luck requests die of something innocent:
+    where they noted it alone, and lost their lease, as often as it takes.
+    """
 
     places: dict = {}  # noqa: RUF012  (store key: what it unpacks to; the same in each trial)
 
-    def __init__(self, world):
+    def __init__(self, world, poison):
         self.world = world
+        self.poison = poison
+        self.deaths = Counter()  # (shard, key): requests that noted this alone, and died
+        self.noted = {}  # shard: what the request that claimed it last noted last
+        self.unlucky = 0  # how much that is innocent was blamed
         self.failures = {}  # name of the check: message
         self.shards = {}  # (job, phase, shard): its last task, as a dict
         self.holders = {}  # the same: (lane, request) that claimed last
@@ -48,10 +60,14 @@ class Watch:
 
     def __call__(self, batch):
         put = [(self._place(key), value) for key, value in batch.puts.items()]
+        self.skipped = False
         for place, value in put:
             if place[0] == "jobs":
                 self._job(place, codec.loads(value))
         for place, value in put:
+            if place[1:2] == ("bad",) and not self.skipped:  # what is skipped was blamed before
+                tasks = [(at[0], at[1], at[3]) for at, _ in put if at[1] == place[3]]
+                self._blamed(tasks[0], codec.loads(value))
             if len(place) == 4 and place[1] in PHASES:
                 self._task((place[0], place[1], place[3]), codec.loads(value))
             known = self.jobs.get(place[0])
@@ -71,6 +87,10 @@ class Watch:
         self.jobs[place[2]] = new
         if old is None:
             return
+        self.skipped = old["state"] == "paused" and new["state"] == "running"
+        error = new["error"] or {}
+        if "past" in error and error != old["error"]:
+            self._blamed((place[2], error["phase"], tuple(error["shard"])), error)
         retried = new["round"] > old["round"]
         if PHASES.index(new["phase"]) < PHASES.index(old["phase"]) and not retried:
             self.fail("job", f"the job went from {old['phase']} back to {new['phase']}")
@@ -100,13 +120,33 @@ class Watch:
                 left = old["lease"] - self.world.time
                 self.fail("leases", f"{where}: taken {left:.1f} s before its lease was over")
             self.holders[shard] = self._request()
+            noted = self.noted.pop(shard, None)
+            if noted and old["lease"]:  # else it was given back
+                self.deaths[shard, noted[0]] += 1
         elif new["epoch"] != old["epoch"]:
             self.fail("epochs", f"{where} went from epoch {old['epoch']} to {new['epoch']}")
         elif new["lease"] > self.world.time and self.holders.get(shard) != self._request():
             self.fail("epochs", f"{where} was leased anew, and is still of epoch {old['epoch']}")
+        elif new["begun"] != old["begun"]:
+            *_, many, key = new["begun"]
+            self.noted[shard] = (key,) if many == 1 else None
+
+    def _blamed(self, shard, bad):
+        """Look whether what is innocent was blamed for nothing."""
+        message, kind = bad["message"], bad["kind"]
+        if bad["key"] in self.poison or message.startswith("GroupTooLarge"):
+            return
+        told = re.match(r"Killed: the last (\d+) requests", message)
+        found = self.deaths.pop((shard, bad["key"]), 0)
+        alone = kind == "group" or shard[2][0] >= ALONE
+        if told and alone and found >= int(told[1]) >= ENOUGH[kind]:
+            self.unlucky += 1
+        else:
+            self.fail("quarantine", f"innocent, and blamed after {found} deaths: {bad}")
 
     def _slice(self, shard, where, old, new):
         self.committed += 1
+        self.noted.pop(shard, None)
         if new["epoch"] != old["epoch"]:
             self.fail("epochs", f"{where}: slice {old['slice']} was of epoch {new['epoch']}")
         if self.holders.get(shard) != self._request():

@@ -61,10 +61,7 @@ class Driver:
         step = jobs.step(trial.job.id, at, self._budget())
         if step.did == "slice" and at and number != at.n:
             trial.watch.fail("late", f"a request for {at} did a slice when that was {number}")
-        if step.job.state == "done" and trial.case.retried and step.job.bad_records:
-            trial.cured = True
-            with suppress(Unfit):  # another was quicker
-                jobs.retry(trial.job.id)
+        if step.job.state == "done" and step.job.bad_records and self._retried(jobs):
             return False
         if step.job.state in ENDED:
             return self._late(jobs)
@@ -92,13 +89,22 @@ class Driver:
             return None
         return Budget(records=self.sizes[int(self.world.rng.random() * len(self.sizes))])
 
+    def _retried(self, jobs):
+        """Be the operator of a job that is done: retry, if that is of use."""
+        trial = self.trial
+        if not trial.case.retried and not trial.innocent(jobs.find(trial.job.id)):
+            return False
+        trial.cured, trial.retried = trial.cured or trial.case.retried, True
+        with suppress(Unfit):  # another was quicker
+            jobs.retry(trial.job.id)
+        return True
+
     def _mend(self, jobs, record):
         """Be the operator: cure or skip what the job paused at, and let it run on."""
         trial = self.trial
         error = record.error or {}
-        poisoned = "past" in error and not error["message"].startswith("GroupTooLarge")
-        if poisoned and error["key"] not in trial.case.poison:
-            trial.watch.fail("quarantine", f"innocent, and blamed: {error}")
+        poisoned = "past" in error and error["key"] in trial.case.poison
+        poisoned = poisoned and not error["message"].startswith("GroupTooLarge")
         skipped = poisoned and not trial.case.cured
         try:
             if skipped and (trial.calm() or self.world.rng.random() < 0.5):
@@ -151,13 +157,15 @@ class Operator:
     def _act(self, jobs, act):
         trial = self.trial
         if act == "status":
-            self._look(jobs.find(trial.job.id).status())
-            return
+            status = jobs.find(trial.job.id).status()
+            return self._look(status) if not trial.retried else None
+        if act == "skip" and trial.innocent(jobs.find(trial.job.id)):
+            return None
         if act == "cancel":
             trial.cancelled = True
         if act == "delete":
             trial.deleted = True  # from now on it may be gone
-        getattr(jobs, act)(trial.job.id)
+        return getattr(jobs, act)(trial.job.id)
 
     def _look(self, status):
         watch, expected = self.trial.watch, self.trial.expected

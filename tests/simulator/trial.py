@@ -1,9 +1,10 @@
 """One job of one case in one world: from a seed, in a sweep, or without any fault."""
 
+import linecache
 import random
 import tempfile
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from shutil import rmtree
 
@@ -21,6 +22,9 @@ from .world import World
 CALM = 6000
 """Points within which a job must end when nothing goes wrong any more."""
 
+# Thousands of trials pack the same keys, and look whether the same files have changed.
+_pack = lru_cache(100_000)(keys.pack)
+
 
 class Trial:
     """A case in a world. `rows`, `path`, `home`, `cured` are what its recipe works with.
@@ -34,12 +38,12 @@ class Trial:
         Trial.present = self
         self.case, self.world = case, world
         self.rows = {}
-        self.cured = self.cancelled = self.deleted = False
+        self.cured = self.retried = self.cancelled = self.deleted = False
         self.storm = 0  # points until all is calm
         self.sent = []  # addresses
         self.folder = Path(tempfile.mkdtemp(dir=_folder())) if case.disk else None
         self.path = self.folder and self.folder / "out.jsonl"
-        self.watch = checks.Watch(world)
+        self.watch = checks.Watch(world, case.poison)
         self.store = Seen(world, home.cleared() if home else MemoryStore(), self.watch)
         self.home = home
         self.recipe = case.recipe(self)
@@ -54,6 +58,13 @@ class Trial:
 
     def calm(self):
         return self.world.points > self.storm
+
+    def innocent(self, job):
+        """Tell whether the job paused at something, or put it aside, that only had bad luck."""
+        error = job.record.error or {}
+        blamed = [bad["key"] for bad in job.bad_records]
+        blamed += [error["key"]] if "past" in error else []
+        return not self.case.poison.issuperset(blamed)
 
     def found(self, job):
         """Note which job a start link led to."""
@@ -84,6 +95,8 @@ class Trial:
                 (plan, "FAN_IN", case.fan_in),
                 (fold, "FAN_IN", case.fan_in),
                 (long, "LONG", case.long),
+                (keys, "pack", _pack),
+                (linecache, "checkcache", lambda filename=None: None),
             ):
                 stack.callback(setattr, module, name, getattr(module, name))
                 setattr(module, name, value)

@@ -22,17 +22,17 @@ def _joined(store, joins):
 
 @mutant("the data first, and the cursor in a commit of its own", "output", "joined", "merge")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
         _joined(self.store, joins)
-        return original(self, job, task, outcome, allowed=allowed)
+        return original(self, job, task, outcome, **given)
 
     return [(Ledger, "commit", commit)]
 
 
 @mutant("the cursor first, and the data in a commit of its own", "output")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
-        done = original(self, job, task, outcome, allowed=allowed)
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
+        done = original(self, job, task, outcome, **given)
         _joined(self.store, joins)
         return done
 
@@ -41,9 +41,9 @@ def _():
 
 @mutant("counters in a commit of their own", "counters")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
         bare = replace(outcome, counters={})
-        done, job = original(self, job, task, bare, *joins, allowed=allowed)
+        done, job = original(self, job, task, bare, *joins, **given)
         total = ledger.counters.add(done.counters, outcome.counters)
         counted, batch = replace(done, counters=total), Batch()
         counted = ledger.put(batch, task_key(done), counted, done.stored)
@@ -55,8 +55,8 @@ def _():
 
 @mutant("what is put aside in a commit of its own", "quarantine", "poison aside")
 def _():
-    def finish(original, trial, batch, task, outcome, aside):
-        done = original(batch, task, outcome, aside)
+    def finish(original, trial, batch, *args):
+        done = original(batch, *args)
         trial.later = {key: batch.puts.pop(key) for key in list(batch.puts) if _is(key, "bad")}
         return done
 
@@ -87,13 +87,13 @@ def _():
 
 @mutant("an ambiguous commit is made again", "counters")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
         try:
-            return original(self, job, task, outcome, *joins, allowed=allowed)
+            return original(self, job, task, outcome, *joins, **given)
         except Uncertain:
             now = self.task(job, task.phase, task.shard)
             if now is None:
                 raise
-            return original(self, job, now, outcome, *joins, allowed=allowed)
+            return original(self, job, now, outcome, *joins, **given)
 
     return [(Ledger, "commit", commit)]

@@ -10,8 +10,8 @@ from httpmr.ledger.places import task_key
 from .mutant import mutant
 
 
-def _unfenced(original, trial, batch, task, outcome, aside):
-    done = original(batch, task, outcome, aside)
+def _unfenced(original, trial, batch, task, *args):
+    done = original(batch, task, *args)
     batch.expected.pop(task_key(task), None)
     return done
 
@@ -35,9 +35,9 @@ def _():
 
 @mutant("the fence is looked at, and then the commit made", "slices")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
         self.check(task)
-        return original(self, job, task, outcome, *joins, allowed=allowed)
+        return original(self, job, task, outcome, *joins, **given)
 
     return [_NO_FENCE, (Ledger, "commit", commit)]
 

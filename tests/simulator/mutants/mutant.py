@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from inspect import signature
 from typing import NamedTuple
 
 from ..recipes import BY_NAME, CASES, TINY
@@ -45,11 +46,24 @@ def mutated(mutant):
 
 
 def _wrapped(original, function):
+    _called_alike(original, function)
+
     @wraps(original)
     def wrapper(*args, **given):
         return function(original, Trial.present, *args, **given)
 
     return wrapper
+
+
+def _called_alike(original, function):
+    """TypeError if the mutant cannot be called as what it breaks is: else that would be caught."""
+    given, named = [], {}
+    for name, parameter in signature(original).parameters.items():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            given.append(name)
+        elif parameter.kind == parameter.KEYWORD_ONLY:
+            named[name] = None
+    signature(function).bind(None, None, *given, **named)
 
 
 def caught(mutant):

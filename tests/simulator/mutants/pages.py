@@ -22,7 +22,7 @@ def _():
     return [(Seen, "now", now)]
 
 
-@mutant("a lease is not doubled when it has run out", "quarantine", "slow")
+@mutant("a lease is not doubled when it has run out", "finishes", "slow")
 def _():
     return [(ledger, "_lasting", lambda original, trial, seconds, takeovers: seconds)]
 
@@ -40,9 +40,9 @@ def _():
 
 @mutant("unfinished shards are counted inside the commit, not scanned", "finishes")
 def _():
-    def commit(original, trial, self, job, task, outcome, *joins, allowed=0):
+    def commit(original, trial, self, job, task, outcome, *joins, **given):
         others = [t for t in self.tasks(job, "open") if t.shard != task.shard]
-        done = original(self, job, task, outcome, *joins, allowed=allowed)
+        done = original(self, job, task, outcome, *joins, **given)
         self.last = done[0].done and not others
         return done
 
