@@ -4,7 +4,19 @@ import html
 from unittest.mock import Mock
 
 import pytest
-from weblib import COUNTS, LINES, client, follow, link, master, output, stranger, words
+from faults import Clock
+from weblib import (
+    COUNTS,
+    LINES,
+    client,
+    follow,
+    link,
+    master,
+    one_by_one,
+    output,
+    stranger,
+    words,
+)
 
 from httpmr import counters
 from httpmr.errors import InputError, JobError
@@ -180,8 +192,8 @@ def test_actions_by_form(made, web):
         assert answer.headers["Location"] == link(made, job, "view")
         assert job.state == state
         page = answer.follow()
-    [form] = page.forms.values()
-    assert form.action.endswith("/delete")
+    again, form = page.forms.values()
+    assert again.action.endswith("/again") and form.action.endswith("/delete")
     assert form.submit().headers["Location"] == "/"
     assert made.jobs() == []
     web.get(link(made, made.start(), "view"))
@@ -357,3 +369,185 @@ def test_output_that_went_elsewhere_is_said():
     assert str(said.value) in html.unescape(page.text)
     client(made).get(link(made, job, "view") + "output", status=409)
     client(made).get(link(made, job, "view") + "output.csv", status=409)
+
+
+# What a page tells beside the status
+
+
+def test_shards_are_cells_that_tell_how_they_stand():
+    made = one_by_one(master(num_mappers=3))
+    job = made.start()
+    while job.status()["records"] < 3:
+        made.work.step(job.id, driver="wget 1a2b")
+    page = stranger(made).get(link(made, job, "view"))
+    labels = [cell["aria-label"] for cell in page.html.select(".grid a")]
+    assert len(labels) == len(job.shards())
+    assert all("slices" in label and "%" in label for label in labels)
+    assert any("from" in label and " to " in label and " at " in label for label in labels)
+    drive = stranger(made).get(link(made, job))
+    assert not any(" from " in cell["aria-label"] for cell in drive.html.select(".grid a"))
+
+
+def test_a_shard_in_full():
+    made = one_by_one(master(num_mappers=3))
+    job = made.start()
+    while job.record.phase == "split":
+        made.work.step(job.id)
+    made.work.step(job.id, driver="wget 1a2b")
+    [name] = ["".join(map(str, task.shard)) for task in job.shards() if task.slice]
+    view, drive = (link(made, job, scope) + f"?shard={name}" for scope in ("view", "drive"))
+    seen = stranger(made).get(view).html.select_one("#shard").text
+    assert "range" in seen and "cursor" in seen and "wget 1a2b" in seen
+    hidden = stranger(made).get(drive).html.select_one("#shard").text
+    assert "range" not in hidden and "cursor" not in hidden and "lease" in hidden
+    assert not stranger(made).get(link(made, job) + "?shard=<b>").html.select("#shard")
+
+
+def test_a_shard_that_the_job_stopped_at_tells_its_error(stopped):
+    job = stopped.run()
+    for scope, sees in (("view", True), ("drive", False)):
+        page = stranger(stopped).get(link(stopped, job, scope))
+        [cell] = page.html.select(".grid .stopped")
+        assert ("secret value" in cell["aria-label"]) == sees
+        assert ("secret value" in page.text) == sees
+
+
+def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
+    clock = Clock()
+    made.work.store._clock = clock
+    job = made.start()
+    web = stranger(made)
+    assert "Nobody drives it yet" in web.get(link(made, job)).text
+    clock.pass_(119)
+    assert "Stalled" not in web.get(link(made, job)).text
+    clock.pass_(1)
+    page = web.get(link(made, job))
+    assert "Stalled: no driver for 2 min" in page.text
+    assert page.html.select_one("#drive a#here") and "wget -q" in page.text
+    web.post(link(made, job) + "step")
+    again = web.get(link(made, job)).text
+    assert "Stalled" not in again and "Driven by 1 program in the last minute" in again
+    clock.pass_(3600)
+    assert "Stalled: no driver for 1 h" in web.get(link(made, job)).text
+    made.work.pause(job.id)
+    assert "Stalled" not in web.get(link(made, job)).text
+
+
+def test_what_was_done_is_shown_but_not_by_whom_to_everybody(made, web):
+    job = made.start()
+    csrf = {"csrf": made.tokens.csrf("local", made.clock())}
+    web.post(link(made, job, "view") + "pause", csrf)
+    assert "pause by local" in web.get(link(made, job, "view")).text
+    assert "pause by local" in stranger(made).get(link(made, job, "view")).text
+    assert "local" not in stranger(made).get(link(made, job)).html.select_one("#acts").text
+
+
+def test_what_loses_something_is_asked_for_twice(made, web):
+    page = web.get(link(made, made.start(), "view"))
+    once = [form.action for form in page.forms.values()]
+    sure = [form["action"] for form in page.html.select("details.sure form")]
+    assert [action.rpartition("/")[2] for action in sure] == ["cancel", "delete"]
+    assert [action.rpartition("/")[2] for action in once if action not in sure] == [
+        "pause", "again",
+    ]  # fmt: skip
+
+
+def test_start_again(made, web):
+    job = made.run()
+    page = web.get(link(made, job, "view"))
+    [form] = [form for form in page.forms.values() if form.action.endswith("/again")]
+    answer = form.submit()
+    newest = made.jobs()[0]
+    assert newest.id != job.id and newest.record.params == job.record.params
+    assert answer.headers["Location"] == link(made, newest, "view")
+    assert newest.record.acts[0][1:] == ["local", "start"]
+    said = web.post_json(link(made, job) + "again", {}, status=201).json
+    assert said["job"] == made.jobs()[0].id
+    stranger(made).post_json(link(made, job, "view") + "again", {}, status=403)
+    web.post(link(made, job, "view") + "again", status=403)
+
+
+def test_the_chart_and_the_phases_of_a_done_job(made, web):
+    page = web.get(link(made, made.run(), "view"))
+    assert [li.b.text for li in page.html.select(".phases li")] == [
+        "split", "map", "reduce", "publish", "cleanup",
+    ]  # fmt: skip
+    assert [path["class"] for path in page.html.select(".chart path")] == [["map"], ["reduce"]]
+    assert "100 %" in page.html.select_one(".percent").text
+
+
+def test_it_is_never_100_percent_early():
+    made = one_by_one(master())
+    job = made.start()
+    web = stranger(made)
+    while job.state == "running":
+        assert web.get(link(made, job)).html.select_one(".percent b").text != "100"
+        made.work.step(job.id)
+    assert web.get(link(made, job)).html.select_one(".percent b").text == "100"
+
+
+def test_skew_is_told_before_reduce_begins_and_keys_to_those_who_may():
+    def mapper(key, line):
+        yield from (("giant", f"{key} {n:060}") for n in range(3000))
+        yield from ((f"word {key} {n}", "") for n in range(50))
+
+    made = one_by_one(master(mapper=mapper, num_reducers=4))
+    job = made.start()
+    while job.record.phase in ("split", "map") and job.status()["records"] < 6:
+        made.work.step(job.id)
+    page = stranger(made).get(link(made, job, "view"))
+    assert "times its share" in page.text
+    assert "giant" in page.html.select_one("#skew").text
+    cells = page.html.select("#skew table")[0].select(".n")
+    values = [int(cell.text.replace("\u202f", "")) for cell in cells]
+    assert len(values) == 4 and sum(values) == 6 * 3050
+    drive = stranger(made).get(link(made, job))
+    assert "times its share" in drive.text and "giant" not in drive.text
+
+
+# The same as text and as JSON
+
+
+def asked(web, url, kind):
+    return web.get(url, headers={"Accept": kind})
+
+
+def test_the_same_facts_as_json():
+    made = one_by_one(master())
+    job = made.start()
+    while job.status()["records"] < 3:
+        made.work.step(job.id)
+    said = asked(stranger(made), link(made, job, "view"), "application/json").json
+    status = job.status()
+    assert {name: said[name] for name in status} == status
+    assert [it["phase"] for it in said["phases"] if it["at"] == "now"] == ["map"]
+    assert len(said["shards_now"]) == status["shards"]["total"]
+    assert all("cursor" in it for it in said["shards_now"])
+    hidden = asked(stranger(made), link(made, job), "application/json").json
+    assert not any("cursor" in it or "range" in it for it in hidden["shards_now"])
+
+
+def test_the_same_facts_as_text(stopped):
+    job = stopped.run()
+    text = asked(stranger(stopped), link(stopped, job, "view"), "text/plain")
+    assert text.content_type == "text/plain"
+    assert "paused" in text.text and "secret value" in text.text and "map " in text.text
+    assert "secret value" not in asked(stranger(stopped), link(stopped, job), "text/plain").text
+    done = master()
+    said = asked(stranger(done), link(done, done.run(), "view"), "text/plain").text
+    rows = [line.split() for line in said.splitlines()]
+    assert ["progress", "100", "%"] in rows and ["lines", "12"] in rows and ["the", "24"] in rows
+
+
+def test_a_refusal_as_text(made):
+    answer = stranger(made).get("/nothing/token/", headers={"Accept": "text/plain"}, status=404)
+    assert answer.content_type == "text/plain" and answer.text.count("\n") == 1
+
+
+def test_control_characters_do_not_get_into_a_terminal():
+    def mapper(key, line):
+        raise LookupError("\x1b[2Jgone\nand\tmore")
+
+    made = master({"\x1b]0;title\x07": "x"}, mapper=mapper)
+    text = asked(stranger(made), link(made, made.run(), "view"), "text/plain").text
+    assert "\x1b" not in text and "\x07" not in text and "gone" in text

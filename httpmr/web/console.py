@@ -10,7 +10,7 @@ from httpmr.errors import RecipeError
 from httpmr.web import pages, security
 
 LISTED = 20
-TYPES = {"css": "text/css", "js": "text/javascript"}
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 def mount(visit):
@@ -42,9 +42,14 @@ def new(visit):
     """Start a job. Whatever a form holds besides its CSRF token, or a JSON body, are parameters."""
     params = visit.sent()
     try:
-        job = visit.work.start(params)
+        job = visit.work.start(params, by=visit.user)
     except RecipeError as error:
         raise exc.HTTPBadRequest(str(error)) from None
+    return started(visit, job)
+
+
+def started(visit, job):
+    """Answer that a job was started: by the way to its page, or by all its addresses."""
     page = visit.link(job, "view")
     if not visit.sends_json:
         return pages.redirect(page)

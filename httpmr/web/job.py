@@ -1,10 +1,13 @@
 """A job's page, its status, and what an operator may do with it."""
 
-from httpmr.state import ENDED, PHASES, after
-from httpmr.web import output, pages
-from httpmr.web.commands import commands
+from webob import exc
 
-BAD_SHOWN = 20
+from httpmr.errors import RecipeError
+from httpmr.web import pages, shards, tables
+from httpmr.web.commands import commands
+from httpmr.web.console import started
+from httpmr.web.facts import facts
+from httpmr.web.plain import plain, text
 
 
 def folder(visit):
@@ -14,53 +17,46 @@ def folder(visit):
 
 def page(visit):
     """What the job is, how far it is, and what came of it. Below view: no key, value or error."""
-    job, sees = visit.job, visit.sees
-    status = job.status(keys=sees)
-    bad = job.bad_records if sees and status["bad_records"] else []
+    known = facts(visit)
+    drive = visit.link(visit.job, "drive")
+    if visit.wants_json:
+        return pages.data(plain(known))
+    if visit.wants == "text":
+        return pages.words(tables.job(known, commands(visit.full(drive))))
     return pages.page(
         "job.html",
         mount=visit.mount,
         here=visit.inside(),
-        drive=visit.link(job, "drive"),
-        view=visit.link(job, "view") if visit.user and not sees else None,
-        status=status,
-        error=(visit.record.error or {}) if sees else {},
-        params=visit.record.params if sees else {},
-        phases=_phases(visit.master.recipe, status),
-        shards=() if status["state"] in ENDED else job.shards(),
-        now=visit.work.store.now(),
-        bad=bad[:BAD_SHOWN],
-        more_bad=max(0, len(bad) - BAD_SHOWN),
-        results=output.first_rows(visit) if sees and status["state"] == "done" else None,
+        drive=drive,
+        view=visit.link(visit.job, "view") if visit.user and not visit.sees else None,
+        sees=visit.sees,
+        job=known,
+        cells=shards.cells(known["shards_now"], known["phase"], text),
+        chosen=_chosen(visit.query().get("shard"), known["shards_now"]),
         csrf=visit.csrf,
-        actions=_actions(visit.record),
-        commands=commands(visit.full(visit.link(job, "drive"))),
-        refresh=status["state"] == "running",
+        link=visit.full(drive),
+        commands=commands(visit.full(drive)),
     )
 
 
-def _phases(recipe, status):
-    """The phases of this recipe's jobs, each with "done", "now" or "ahead"."""
-    seldom = {"merge"} if recipe.reducer else {"merge", "reduce"}
-    some = [phase for phase in PHASES if phase == status["phase"] or phase not in seldom]
-    at = some.index(status["phase"]) if status["phase"] in some else len(some)
-    done = status["state"] == "done"
-    where = ["done" if done or i < at else "now" if i == at else "ahead" for i in range(len(some))]
-    return list(zip(some, where, strict=True))
-
-
-def _actions(record):
-    """What fits the state, but for `delete`, which always does."""
-    acts = ("pause", "resume", "retry", "skip", "cancel")
-    some = [act for act in acts if after(record.state, act)]
-    kept = record.bad_records and not record.let_go
-    at_fault = kept if record.state == "done" else "past" in (record.error or {})
-    return [act for act in some if act not in ("retry", "skip") or at_fault]
+def _chosen(name, some):
+    """The shard that the query asks for in full, if it is one of the present phase."""
+    return next((it for it in some if it["shard"] == name), None)
 
 
 def status(visit):
     """How far it is, for programs."""
     return pages.data(visit.job.status(keys=visit.sees))
+
+
+def again(visit):
+    """Start another job with the same parameters."""
+    visit.sent()
+    try:
+        job = visit.work.start(visit.record.params, by=visit.user)
+    except RecipeError as error:
+        raise exc.HTTPConflict(str(error)) from None
+    return started(visit, job)
 
 
 def action(visit, action):
@@ -69,7 +65,7 @@ def action(visit, action):
     act = getattr(visit.work, action)
     if action == "delete":
         last = visit.job.status(keys=visit.sees)
-        act(visit.job.id)
+        act(visit.job.id, by=visit.user)
         return pages.data(last) if visit.sends_json else pages.redirect(visit.path(""))
-    act(visit.job.id)
+    act(visit.job.id, by=visit.user)
     return status(visit) if visit.sends_json else pages.redirect(visit.inside())

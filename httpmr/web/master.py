@@ -20,7 +20,7 @@ HANDLERS = {
     for module, names in (
         (console, "mount console new operate static"),
         (chain, "start drive lanes go chain chain_go step"),
-        (job, "folder page status action"),
+        (job, "folder page status action again"),
         (output, "output download"),
     )
     for name in names.split()
@@ -166,6 +166,8 @@ class Master:
                 raise exc.HTTPNotFound("there is nothing at this address")
             route, parts = found
             reader = "program" if visit.speaks_json else route.reader
+            if reader == "person" and visit.wants == "text":
+                reader = "reader"
             if environ["REQUEST_METHOD"] not in route.methods:
                 allow = {"Allow": ", ".join(route.methods)}
                 raise exc.HTTPMethodNotAllowed("not by this method", headers=allow)

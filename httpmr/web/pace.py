@@ -140,7 +140,7 @@ def idle(record, tasks: list[Task], now: float) -> float:
 
 
 def chart(record, tasks: dict[str, list[Task]], now: float) -> dict | None:
-    """Return {"since", "until", "step", "most", "series": {phase: records a second, by step}}.
+    """Return {"since", "until", "step", "series": {phase: records a second, by step}}.
 
     None where there is nothing to draw yet.
     """
@@ -156,9 +156,8 @@ def chart(record, tasks: dict[str, list[Task]], now: float) -> dict | None:
     )
     count = max(2, ceil(length / step))
     series = {phase: _by_step(some, since, step, count) for phase, some in worked.items() if some}
-    most = max(map(max, series.values()))
     until = since + count * step
-    return {"since": since, "until": until, "step": step, "most": most, "series": series}
+    return {"since": since, "until": until, "step": step, "series": series}
 
 
 def _by_step(some, since, step, count):

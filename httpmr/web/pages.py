@@ -5,12 +5,13 @@ next, so it does without the stylesheet.
 """
 
 import json
-from datetime import UTC, datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from webob import Response
 
+from httpmr.web import draw
 from httpmr.web.plain import plain, text
+from httpmr.web.routes import shard_name
 from httpmr.web.security import HEADERS
 
 SHOWN = 2000  # characters of a value on a page
@@ -45,6 +46,11 @@ def data(value, status: int = 200) -> Answer:
     return Answer(json.dumps(value), status, "application/json")
 
 
+def words(text: str, status: int = 200) -> Answer:
+    """Answer with plain text."""
+    return Answer(text, status, "text/plain")
+
+
 def redirect(path: str) -> Answer:
     """Answer 303: go there with GET."""
     answer = Answer(status=303, content_type="text/plain")
@@ -57,6 +63,8 @@ def refusal(status: int, why: str, reader: str, mount: str, headers=()) -> Answe
     why = " ".join(why.split())
     if reader == "program":
         answer = data({"error": why}, status)
+    elif reader == "reader":
+        answer = words(f"{why}\n", status)
     elif reader == "driver":
         answer = page("chain.html", status, title="Stopped", why=why, next=(), refresh=False)
     else:
@@ -65,38 +73,10 @@ def refusal(status: int, why: str, reader: str, mount: str, headers=()) -> Answe
     return answer
 
 
-def _number(n):
-    return f"{n:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _percent(part):
-    """Whole percents; never 100 before it is all done."""
-    return 100 if part >= 1 else min(99, int(part * 100))
-
-
-def _moment(seconds):
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _span(seconds):
-    """A length of time as a person says it."""
-    seconds = max(0, round(seconds))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            rest = {"d": (3600, "h"), "h": (60, "min"), "min": (1, "s")}[unit]
-            more = seconds % size // rest[0]
-            return f"{seconds // size} {unit}" + (f" {more} {rest[1]}" if more else "")
-    return f"{seconds} s"
-
-
-def _shown(value):
-    """A value as JSON, but strings plain; cut where it is too long for a page."""
+def shown(value) -> str:
+    """Return a value as JSON, but strings plain; cut where it is too long for a page."""
     said = value if type(value) is str else json.dumps(plain(value), ensure_ascii=False)
-    return said if len(said) <= SHOWN else f"{said[:SHOWN]}… ({_number(len(said))} characters)"
-
-
-def _shardname(shard):
-    return "".join(map(str, shard))
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}… ({draw.number(len(said))} characters)"
 
 
 _jinja = Environment(
@@ -107,6 +87,14 @@ _jinja = Environment(
     lstrip_blocks=True,
 )
 _jinja.filters.update(
-    number=_number, percent=_percent, moment=_moment, span=_span, shown=_shown, keytext=text
+    number=draw.number,
+    rate=draw.rate,
+    percent=draw.percent,
+    moment=draw.moment,
+    span=draw.span,
+    between=draw.between,
+    outline=draw.outline,
+    shown=shown,
+    keytext=text,
+    shardname=shard_name,
 )
-_jinja.filters["shardname"] = _shardname

@@ -19,7 +19,7 @@ PARTS = {
     "lanes": r"[1-9]\d{0,2}",
     "action": "pause|resume|skip|retry|cancel|delete",
     "format": "csv|jsonl",
-    "name": r"[a-z]{1,20}\.(?:css|js)",
+    "name": r"[a-z]{1,20}\.(?:css|js|svg)",
 }
 
 
@@ -57,6 +57,7 @@ TABLE = (
     _route("status", GET, "program", r"/{job}/{token}/status"),
     _route("output", GET, "person", r"/{job}/{token}/output"),
     _route("download", GET, "person", r"/{job}/{token}/output\.{format}"),
+    _route("again", POST, "person", r"/{job}/{token}/again"),
     _route("action", POST, "person", r"/{job}/{token}/{action}"),
 )
 

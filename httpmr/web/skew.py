@@ -12,6 +12,7 @@ from httpmr.shuffle import Runs
 LOOKED_AT = 2000  # entries of the index
 FRESH = 10.0  # seconds, for which it is not looked at again
 SHOWN = 5  # groups
+BIG = 10  # times as many values as most have
 _KEPT = 50
 
 
@@ -36,19 +37,22 @@ def skew(visit, record, tasks) -> dict | None:
 def _look(runs, record, tasks):
     levels = {task.shard[0]: task.level for task in tasks} if record.phase == "reduce" else {}
     most = max(1, LOOKED_AT // record.partitions)
-    values, groups, whole = [], {}, True
+    values, counts, groups, whole = [], [], {}, True
     for partition in range(record.partitions):
         entries = runs.entries(record.id, partition, levels.get(partition, 0))
         some = list(islice(entries, most))
         whole = whole and len(some) < most
         values.append(sum(entry.values for entry in some))
+        counts.append(sum(entry.groups for entry in some))
         for entry in some:
             if entry.groups == 1:
                 at = keys.pack(entry.first)
                 groups[at] = (entry.first, entry.values + groups.get(at, (None, 0))[1])
     if not any(values):
         return None
-    biggest = sorted(groups.values(), key=lambda group: -group[1])[:SHOWN]
+    mean = sum(values) / max(1, sum(counts))
+    big = (group for group in groups.values() if group[1] >= BIG * mean)
+    biggest = sorted(big, key=lambda group: -group[1])[:SHOWN]
     return {
         "values": values,
         "uneven": max(values) * len(values) / sum(values),

@@ -1,0 +1,62 @@
+"""All that there is to tell of a job, as plain data: what its page, its text and its JSON show.
+
+Below view there is no key, no value and no error in it.
+"""
+
+from httpmr.jobs.status import status
+from httpmr.state import ENDED, after
+from httpmr.web import output, pace, shards
+from httpmr.web.drivers import kinds
+from httpmr.web.skew import skew
+
+BAD_SHOWN = 20
+
+
+def facts(visit) -> dict:
+    """Return it: the fields of the status, and what takes more than the status to know."""
+    job, sees = visit.job, visit.sees
+    record, tasks = job.history()
+    here = tasks[record.phase]
+    every = [task for some in tasks.values() for task in some]
+    now = visit.work.store.now()
+    running = record.state == "running"
+    known = status(record, here, sees)
+    told = pace.phases(record, tasks, now)
+    idle = pace.idle(record, every, now) if running else None
+    bad = job.bad_records if sees and record.bad_records else []
+    return known | {
+        "now": now,
+        "acts": [
+            {"when": when, "who": who if sees or visit.user else None, "what": what}
+            for when, who, what in record.acts
+        ],
+        "params": record.params if sees else {},
+        "phases": told,
+        "left": pace.left(told, here) if running and idle < pace.LATELY else None,
+        "drivers": kinds(pace.drivers(every, now)) if running else {},
+        "idle": idle,
+        "stalled": running and idle >= pace.STALLED,
+        "chart": pace.chart(record, tasks, now),
+        "shards_now": [] if record.state == "done" else shards.told(record, here, now, sees),
+        "skew": _skew(visit, record, here),
+        "traceback": (record.error or {}).get("traceback") if sees else None,
+        "at_fault": "past" in (record.error or {}),
+        "bad": bad[:BAD_SHOWN],
+        "bad_not_shown": max(0, len(bad) - BAD_SHOWN),
+        "results": output.first_rows(visit) if sees and record.state == "done" else None,
+        "actions": actions(record),
+    }
+
+
+def _skew(visit, record, here):
+    found = skew(visit, record, here) if record.state not in ENDED else None
+    return found if found is None or visit.sees else {**found, "biggest": []}
+
+
+def actions(record) -> list[str]:
+    """Return what fits the state, but for `delete` and `again`, which always do."""
+    acts = ("pause", "resume", "retry", "skip", "cancel")
+    some = [act for act in acts if after(record.state, act)]
+    kept = record.bad_records and not record.let_go
+    at_fault = kept if record.state == "done" else "past" in (record.error or {})
+    return [act for act in some if act not in ("retry", "skip") or at_fault]

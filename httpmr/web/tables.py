@@ -1,0 +1,111 @@
+"""The same facts as a page shows, as plain text: for `curl` with `Accept: text/plain`."""
+
+from itertools import zip_longest
+
+from httpmr.web.draw import between, moment, percent, rate, span
+from httpmr.web.plain import text
+from httpmr.web.shards import cells
+
+LONGEST = 100  # characters of a cell
+
+
+def table(rows: list[list], heads: list[str] = ()) -> str:
+    """Return rows as aligned lines; numbers to the right.
+
+    >>> print(table([["a", 10], ["bcd", 2]], ["key", "n"]), end="")
+    key   n
+    a    10
+    bcd   2
+    """
+    said = [[_cell(it) for it in row] for row in rows]
+    lines = [list(heads), *said] if heads else said
+    widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
+    right = [bool(rows) and type(it) is int for it in rows[0]] if rows else []
+    return "".join(
+        "  ".join(
+            it.rjust(width) if to_the_right else it.ljust(width)
+            for it, width, to_the_right in zip(line, widths, right, strict=False)
+        ).rstrip()
+        + "\n"
+        for line in lines
+    )
+
+
+def _cell(it):
+    if it is None:
+        return "-"
+    said = f"{it:,}" if type(it) is int else it if type(it) is str else text(it)
+    said = " ".join(said.split())
+    said = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in said)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+
+
+def job(known: dict, commands: dict) -> str:
+    """Return what there is to tell of a job; see `facts.facts`."""
+    parts = [table(_summary(known))]
+    phases = [
+        [it["phase"], it["at"], f"{percent(it['progress'])} %", it["shards"], it["slices"],
+         it["records"], rate(it["rate"] or it["mean"]) if it["rate"] or it["mean"] else None]
+        for it in known["phases"]
+    ]  # fmt: skip
+    parts.append(table(phases, ["phase", "", "", "shards", "slices", "records", "a second"]))
+    if known["shards_now"]:
+        labels = cells(known["shards_now"], known["phase"], text)
+        parts.append("".join(f"{_cell(label)}\n" for _, _, label in labels))
+    if known["skew"]:
+        values = known["skew"]["values"]
+        parts.append(table([[n, it] for n, it in enumerate(values)], ["partition", "values"]))
+        if known["skew"]["biggest"]:
+            parts.append(table(known["skew"]["biggest"], ["biggest groups", "values"]))
+    if known["counters"]:
+        parts.append(table([list(it) for it in known["counters"].items()], ["counter", ""]))
+    if known["bad"]:
+        rows = [[it["key"], it["message"]] for it in known["bad"]]
+        parts.append(table(rows, ["bad record", "error"]))
+    if known["results"] and known["results"]["rows"]:
+        parts.append(table([list(row) for row in known["results"]["rows"]], ["key", "value"]))
+    acts = [[moment(it["when"]), it["what"], it["who"]] for it in known["acts"]]
+    parts.append(table(acts, ["when", "what", "who"]))
+    if known["state"] == "running":
+        parts.append("drive it:\n" + "".join(f"  {line}\n" for line in commands.values()))
+    return "\n".join(parts)
+
+
+def _summary(known):
+    rows = [
+        ["job", known["job"]],
+        ["recipe", known["recipe"]],
+        ["state", known["state"]],
+        ["progress", f"{percent(known['progress'])} %"],
+        ["records", f"{known['records']:,}"],
+        ["slices", f"{known['slices']:,}"],
+        ["bad records", f"{known['bad_records']:,}"],
+        ["started", moment(known["started"])],
+    ]
+    if known["finished"]:
+        rows.append(["finished", moment(known["finished"])])
+        rows.append(["took", span(known["finished"] - known["started"])])
+    if known["left"]:
+        rows.append(["left", between(*known["left"])])
+    if known["drivers"]:
+        drivers = ", ".join(f"{n} {kind}" for kind, n in known["drivers"].items())
+        rows.append(["drivers", drivers])
+    if known["stalled"]:
+        rows.append(["stalled", f"no driver for {span(known['idle'])}"])
+    if known["error"]:
+        rows.append(["error", known["error"]])
+    return rows
+
+
+def jobs(name: str, about: dict, listed: list[dict], older: str | None) -> str:
+    """Return the console: the recipe, and its jobs."""
+    recipe = [["recipe", name], *([fact, said] for fact, said in about.items())]
+    rows = [
+        [it["job"], it["state"], f"{percent(it['progress'])} %", it["records"],
+         it["bad_records"], moment(it["started"]), it["took"] and span(it["took"]), it["who"]]
+        for it in listed
+    ]  # fmt: skip
+    heads = ["job", "state", "", "records", "bad", "started", "took", "by"]
+    more = f"\nolder jobs: ?before={older}\n" if older else ""
+    listing = table(rows, heads) if rows else "no jobs\n"
+    return f"{table(recipe)}\n{listing}{more}"
