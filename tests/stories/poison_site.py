@@ -1,11 +1,13 @@
 """A web application with records that end its workers; what it serves is told by the environment.
 
 HTTPMR_STORY_STORE is the path of the store, HTTPMR_STORY_BEGAN when the story began, and
-HTTPMR_STORY_MENDED a file that is there once the code is mended. The host ends a request that takes
+HTTPMR_STORY_MENDED a file that is there once the code is mended; HTTPMR_STORY_POISON says which
+record does what. The host ends a request that takes
 too long, and a worker that takes too much memory. The store's clock runs fast, so that leases of
 seconds run out in no time.
 """
 
+import json
 import os
 import resource
 import signal
@@ -19,7 +21,7 @@ MENDED = os.environ["HTTPMR_STORY_MENDED"]
 TOO_LONG = 0.7  # seconds
 FASTER = 25
 RECORDS = 60
-POISON = {5: "exit", 6: "raise", 23: "hang", 29: "memory", 41: "kill", 59: "exit"}
+POISON = {int(key): fate for key, fate in json.loads(os.environ["HTTPMR_STORY_POISON"]).items()}
 
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
