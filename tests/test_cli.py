@@ -190,6 +190,32 @@ def test_a_pair_is_one_line(pair, line):
     assert show.pair(*pair) == line
 
 
+def test_run_tries_a_sample_and_writes_nothing(app, capsys, tmp_path):
+    path = app("to be", "print('loaded')")
+    assert main(["run", path, "--sample", "2"]) == 0
+    out, err = capsys.readouterr()
+    lines = [[cell.strip() for cell in line.split("|")] for line in out.splitlines()]
+    assert ["1  to be or", "be  2"] in lines and ["> to  1", "or  1"] in lines
+    assert "2 records emit 5 pairs, which come to 3 results; nothing was written" in err
+    assert "about 3" in err
+    assert not (tmp_path / "jobs.db").exists()
+
+
+def test_a_sample_that_fails_says_of_which_record(app, capsys):
+    assert main(["run", app("bad"), "--sample", "200"]) == 1
+    out, err = capsys.readouterr()
+    assert "record 2: ValueError: what a line (app.py, line 12)" in err
+    assert "! ValueError: what a line" in out
+
+
+@pytest.mark.parametrize("count", ["0", "x", "10001"])
+def test_a_sample_is_of_some_records(app, capsys, count):
+    with pytest.raises(SystemExit) as exit:
+        main(["run", app("x"), "--sample", count])
+    assert exit.value.code == 2
+    assert "a number from 1 to 10,000" in capsys.readouterr().err
+
+
 def test_run_says_where_the_output_of_another_sink_is(app, capsys, tmp_path):
     path = app(
         more="\napplication = Master('words', mapper=words, source=Memory({1: 'a'}),"

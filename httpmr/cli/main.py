@@ -11,6 +11,7 @@ from httpmr.cli import demo, follow, link, run, serve, show
 from httpmr.errors import HttpmrError
 
 LANES = 64
+SAMPLE = 10_000
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -57,6 +58,9 @@ def _parser():
     add_target(command)
     command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N processes")
     command.add_argument("--resume", action="store_true", help="go on with one that was cut")
+    command.add_argument(
+        "--sample", type=_count, metavar="N", help="only try it on N records; nothing is written"
+    )
 
     command = add("serve", serve.serve, "serve a Master, or the application it is mounted in")
     add_target(command)
@@ -94,6 +98,12 @@ def _version():
 def _lanes(text):
     if not text.isdecimal() or not 1 <= int(text) <= LANES:
         raise argparse.ArgumentTypeError(f"a number from 1 to {LANES}, not {text!r}")
+    return int(text)
+
+
+def _count(text):
+    if not text.isdecimal() or not 1 <= int(text) <= SAMPLE:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {SAMPLE:,}, not {text!r}")
     return int(text)
 
 

@@ -4,12 +4,16 @@ import contextlib
 import sys
 
 from httpmr.cli import show, target
+from httpmr.cli.sample import tried
 from httpmr.errors import JobError, Unfit
 
 
 def run(args):
     """Run a job to its end and print its stored output; return the exit code."""
-    work = target.master(args.target).work
+    master = target.master(args.target)
+    if args.sample:
+        return tried(master.recipe, args.sample)
+    work = master.work
     job = _unfinished(work, args.target) if args.resume else None
     again = f"httpmr run {args.target} --resume"
     try:

@@ -9,7 +9,7 @@ from httpmr import errors, stores
 from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
-from httpmr.web import chain, console, job, output, pages, routes
+from httpmr.web import chain, console, job, output, pages, routes, sample
 from httpmr.web.security import Tokens
 from httpmr.web.visit import Visit, moved
 
@@ -22,6 +22,7 @@ HANDLERS = {
         (chain, "start drive lanes go chain chain_go step"),
         (job, "folder page status action again"),
         (output, "output download"),
+        (sample, "tried"),
     )
     for name in names.split()
 }

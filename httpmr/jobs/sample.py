@@ -1,0 +1,270 @@
+"""Try a recipe on a sample: some hundred records, mapped and reduced, and kept nowhere.
+
+The records are spread over the whole source. What they emit goes through the engine itself, over
+a store in memory, so that it is combined, sorted and reduced as in a real job; the sink gets
+nothing. From how long that took, and how much it was, follows what the whole job would come to.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
+from typing import Any
+
+from httpmr import counters, keys
+from httpmr.engine import blame
+from httpmr.interfaces import Batch, Reducer, Source
+from httpmr.jobs.jobs import Jobs
+from httpmr.recipe import Recipe
+from httpmr.sinks.stored import Stored
+from httpmr.sources import Memory
+from httpmr.stores import MemoryStore
+
+PLACES = 16
+"""Places of the source that records are read from."""
+
+PARTS = 128
+"""Parts the source is asked to split into; some are counted, to know how many records there are."""
+
+RESULTS = 1000
+"""Results that are kept at most."""
+
+_MOST_PARTS = 4096
+
+
+@dataclass
+class Tried:
+    """One record: what it is, what it emitted and counted, and how it failed, if it did."""
+
+    key: Any
+    value: Any
+    pairs: list[tuple] = field(default_factory=list)
+    counted: dict[str, int] = field(default_factory=dict)
+    error: str | None = None  # one line
+    traceback: str | None = None
+
+
+@dataclass
+class Sample:
+    """What came of a sample.
+
+    `records` in the order of the source; `results` in that of a real job's output; `bad`, the
+    groups that failed, as Job.bad_records has them. For the whole source, about, and None where
+    it takes too long to find out: `total` records; `seconds` of the user's own code in one
+    process; `bytes` of what lies between map and reduce. `cut` says why
+    that is not all of it, where it is not.
+    """
+
+    records: list[Tried]
+    results: list[tuple]
+    bad: list[dict]
+    counters: dict[str, int]
+    total: int | None
+    seconds: float | None
+    bytes: int | None
+    cut: str | None
+
+
+def sample(
+    recipe: Recipe,
+    count: int = 200,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Sample:
+    """Try the recipe on at most `count` records, for about `seconds`, by default those of a slice.
+
+    Nothing is written. Raises InputError where the source cannot be read.
+    """
+    seconds = recipe.slice_seconds if seconds is None else seconds
+    began = clock()
+
+    def within(share):
+        return clock() - began < share * seconds
+
+    parts, whole = _parts(recipe.source, lambda: within(1 / 8))
+    records, ended, mapping = _mapped(recipe, parts, count, lambda: within(1 / 2), clock)
+    total, reading = _counted(recipe.source, parts, lambda: within(3 / 4), clock)
+    made = _Reduced(recipe, records, clock)
+    cut = made.run(lambda: within(1))
+    reduced = cut is None
+    times = total / len(records) if whole and total is not None and records else None
+    if reduced and len(records) < count and not ended:
+        cut = f"time was up after {len(records):,} records"
+    return Sample(
+        records,
+        made.results() if reduced else [],
+        made.bad() if reduced else [],
+        made.job.counters,
+        total if whole else None,
+        None if times is None else total * reading + times * (mapping + made.seconds),
+        None if times is None else round(times * made.store.between),
+        cut,
+    )
+
+
+def _parts(source: Source, more) -> tuple[list[tuple], bool]:
+    """Return the parts (after, until) of the source, and whether that is all of it."""
+    last = source.last()
+    found, whole = [], True
+    for key in islice(source.split(None, last, PARTS), _MOST_PARTS):
+        found.append(key)
+        if not more():
+            whole = False
+            break
+    return list(pairwise([None, *found, last])), whole and len(found) < _MOST_PARTS
+
+
+def _mapped(recipe: Recipe, parts, count, more, clock) -> tuple[list[Tried], bool, float]:
+    """Map records of parts all over the source; return them, whether it has no more, and seconds.
+
+    At least one is mapped, however long it takes. The first, which pays for what is made once,
+    counts as much as another.
+    """
+    step = max(1, len(parts) // PLACES)
+    order = [place for first in range(step) for place in range(first, len(parts), step)]
+    waiting = iter(order)
+    reading = deque((place, recipe.source.read(*parts[place])) for place in islice(waiting, PLACES))
+    tried, spent = [], []
+    while reading and len(tried) < count and (not tried or more()):
+        place, records = reading.popleft()
+        record = next(records, None)
+        if record is not None:
+            began = clock()
+            tried.append((place, _tried(recipe.mapper.map, *record)))
+            spent.append(clock() - began)
+            reading.append((place, records))
+        elif (place := next(waiting, None)) is not None:
+            reading.append((place, recipe.source.read(*parts[place])))
+    tried.sort(key=lambda one: one[0])
+    others = spent[1:] or spent
+    seconds = len(spent) * sum(others) / max(1, len(others))
+    return [one for _, one in tried], not reading, seconds
+
+
+def _tried(function, key, value) -> Tried:
+    one = Tried(key, value)
+    try:
+        with counters.collecting() as counted:
+            pairs = function(key, value)
+            if pairs.__class__ in blame.REFUSED:
+                raise blame.not_pairs(function, pairs)
+            one.pairs = list(pairs)
+            blame.checked(one.pairs, function)
+            one.counted = counted
+    except blame.FAULTS as error:
+        blame.passes(error)
+        bad = blame.bad(key, error)
+        one.pairs, one.error, one.traceback = [], bad.message, bad.traceback
+    return one
+
+
+def _counted(source: Source, parts, more, clock) -> tuple[int | None, float]:
+    """Return how many records there are, and the seconds it takes to read one.
+
+    As many of the parts are counted as there is time for; None where that is not even one.
+    """
+    whole, read, began = [], 0, clock()
+    for after, until in parts:
+        number = 0
+        for number, _ in enumerate(source.read(after, until), 1):
+            if not number % 64 and not more():
+                break
+        else:
+            whole.append(number)
+        read += number
+        if not more():
+            break
+    total = round(len(parts) * sum(whole) / len(whole)) if whole else None
+    return total, (clock() - began) / max(read, 1)
+
+
+class _Reduced:
+    """A job over what the records emitted; records are its numbers."""
+
+    def __init__(self, recipe, records, clock):
+        self.records = records
+        self.reducer = recipe.reducer and _Timed(recipe.reducer, clock)
+        self.store = _Weighing()
+        numbered = replace(
+            recipe,
+            source=Memory({n: n for n, one in enumerate(records) if one.error is None}),
+            mapper=self.emitted,
+            reducer=self.reducer,
+            combiner=recipe.combine,
+            sink=Stored(),
+            num_mappers=1,
+            max_bad_records=len(records) + RESULTS,
+            version="sample",
+        )
+        self.uncombined = []
+        self.jobs = Jobs(numbered, self.store)
+        self.job = self.jobs.start()
+
+    def emitted(self, number, _):
+        one = self.records[number]
+        for name, n in one.counted.items():
+            counters.count(name, n)
+        return one.pairs
+
+    def run(self, more) -> str | None:
+        """Carry it on while there is time, past what fails; return why that is not to its end."""
+        while more():
+            job = self.jobs.step(self.job.id).job
+            if job.state == "done":
+                return None
+            if job.state == "paused" and "past" in job.error:
+                if "cursor" not in job.error["past"]:  # a combiner's, which is not put aside
+                    self.uncombined.append(job.error)
+                self.jobs.skip(job.id)
+            elif job.state != "running":
+                return job.error["message"]
+        return "time was up before all was reduced"
+
+    @property
+    def seconds(self):
+        return self.reducer.seconds if self.reducer else 0.0
+
+    def results(self):
+        return list(islice(self.job.output(), RESULTS))
+
+    def bad(self) -> list[dict]:
+        """Return the groups that failed; records whose pairs could not be stored are told so."""
+        groups = list(self.uncombined)
+        for one in self.job.bad_records:
+            if one["kind"] == "record":
+                record = self.records[one["key"]]
+                record.error, record.traceback = one["message"], one["traceback"]
+            else:
+                groups.append(one)
+        return groups
+
+
+class _Timed(Reducer):
+    """A reducer that notes how long it takes."""
+
+    def __init__(self, reducer, clock):
+        self.reducer = reducer
+        self.clock = clock
+        self.seconds = 0.0
+
+    def reduce(self, key, values) -> Iterator[tuple]:
+        began = self.clock()
+        try:
+            pairs = self.reducer.reduce(key, values)
+            return pairs if pairs.__class__ in blame.REFUSED else list(pairs)
+        finally:
+            self.seconds += self.clock() - began
+
+
+class _Weighing(MemoryStore):
+    """A store in memory that notes how many bytes of blocks went between map and reduce."""
+
+    between = 0
+
+    def commit(self, batch: Batch) -> None:
+        super().commit(batch)
+        for key, value in batch.puts.items():
+            parts = keys.unpack(key)
+            if parts[1:2] == ("block",):
+                self.between += len(value)
