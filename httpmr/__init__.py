@@ -18,7 +18,7 @@ from httpmr.interfaces import Mapper, OrderedStore, Partitioner, Reducer, Sink, 
 
 # What they mount, and what it gives them
 from httpmr.jobs import Job
-from httpmr.web import Master, allow_local
+from httpmr.web import Master, Site, allow_local
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "Partitioner",
     "Reducer",
     "Sink",
+    "Site",
     "Source",
     "allow_local",
     "count",

@@ -359,14 +359,15 @@ def test_who_did_what_and_when_is_kept():
     assert len(job.record.acts) == 4
 
 
-def test_only_the_latest_acts_are_kept():
+def test_the_first_and_the_latest_acts_are_kept():
     jobs = made()
     job = jobs.start()
     for _ in range(30):
         jobs.pause(job.id, by="x" * 1000)
         jobs.resume(job.id)
     assert len(job.record.acts) == 20
-    assert len(job.record.acts[0][1]) == 200
+    assert [act[2] for act in job.record.acts[:2]] == ["start", "resume"]
+    assert len(job.record.acts[-2][1]) == 200
 
 
 def test_a_skip_and_a_retry_are_kept_as_well():

@@ -5,9 +5,11 @@ import itertools
 import json
 
 import pytest
+from faults import Clock
 from weblib import LOCAL, client, follow, link, master, output, stranger
 
 from httpmr.errors import InputError
+from httpmr.interfaces import Mapper
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
 from httpmr.web.security import HEADERS
@@ -340,3 +342,46 @@ def test_an_error_of_ours_shows_no_traceback(caplog):
     answer = client(master(store=Odd())).get("/", status=500)
     assert "secret" not in answer.text and "Traceback" not in answer.text
     assert "secret" in caplog.text
+
+
+# What the console tells
+
+
+class Doubled(Mapper):
+    """Gives each line twice.
+
+    That is all it does.
+    """
+
+    def map(self, key, line):
+        return [(key, line), (key, line)]
+
+
+def test_the_recipe_is_told_in_a_sentence_and_by_its_docstrings():
+    page = client(master(mapper=Doubled())).get("/")
+    text = " ".join(page.html.select_one("#recipe").text.split())
+    assert text.startswith("Recipe Reads Memory(") and "maps each record with Doubled()" in text
+    assert "reduces the values of each key with total, and gives the result to Stored()." in text
+    assert "Gives each line twice." in text and "That is all" not in text
+
+
+def test_it_tells_who_started_a_job_and_how_long_it_took():
+    clock = Clock()
+    made = master(store=MemoryStore(clock=clock))
+    job = made.work.start(by="ann")
+    clock.pass_(90)
+    page = client(made).get("/")
+    assert "by ann" in page.text and "1 min 30 s" in page.text
+    made.work.cancel(job.id)
+    clock.pass_(1000)
+    assert "1 min 30 s" in client(made).get("/").text
+
+
+def test_the_console_as_json_and_as_text(made, web):
+    job = made.run()
+    said = web.get("/", headers={"Accept": "application/json"}).json
+    assert said["recipe"] == "wordcount" and said["jobs"][0]["job"] == job.id
+    assert said["jobs"][0]["state"] == "done"
+    text = web.get("/", headers={"Accept": "text/plain"}).text
+    assert job.id in text and "100 %" in text and "wordcount" in text
+    stranger(made).get("/", headers={"Accept": "text/plain"}, status=403)

@@ -13,13 +13,13 @@ from httpmr.shuffle import output
 from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
 
 ACTS = 20
-"""So many acts of operators a job remembers, the latest."""
+"""So many acts of operators a job remembers: the first, and the latest."""
 LONGEST_NAME = 200
 
 
 def acted(ledger: Ledger, job: Job, by: str, what: str) -> list:
     """Return the job's acts with one more: [when, who, what]."""
-    return [*job.acts, [ledger.store.now(), by[:LONGEST_NAME], what]][-ACTS:]
+    return [*job.acts[:1], *job.acts[1:][2 - ACTS :], [ledger.store.now(), by[:LONGEST_NAME], what]]
 
 
 def pause(ledger: Ledger, job: Job, by: str = "") -> Job:

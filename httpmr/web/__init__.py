@@ -2,5 +2,6 @@
 
 from httpmr.web.master import Master
 from httpmr.web.security import allow_local
+from httpmr.web.site import Site
 
-__all__ = ["Master", "allow_local"]
+__all__ = ["Master", "Site", "allow_local"]

@@ -1,5 +1,6 @@
 """The mount itself: the console, how jobs are started from it, and how an operator gets in."""
 
+import inspect
 import re
 from functools import cache
 from importlib.resources import files
@@ -7,9 +8,10 @@ from importlib.resources import files
 from webob import exc
 
 from httpmr.errors import RecipeError
-from httpmr.web import pages, security
+from httpmr.web import pages, security, tables
 
 LISTED = 20
+SHORT = 120  # characters of a part, in a sentence
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -22,20 +24,38 @@ def console(visit):
     """The jobs, and the form that starts one."""
     visit.must_operate()
     before = visit.query().get("before")
-    jobs = visit.work.all(limit=LISTED + 1, before=before)
-    listed = [(visit.link(job, "view"), job.status()) for job in jobs[:LISTED]]
-    older = jobs[LISTED - 1].id if len(jobs) > LISTED else None
+    found = visit.work.all(limit=LISTED + 1, before=before)
+    now = visit.work.store.now()
+    listed = [_row(visit, job, now) for job in found[:LISTED]]
+    older = found[LISTED - 1].id if len(found) > LISTED else None
+    recipe = visit.master.recipe
+    if visit.wants_json:
+        about = {"recipe": recipe.name, "about": sentence(recipe), "settings": facts(recipe)}
+        return pages.data(about | {"jobs": listed, "older": older})
+    if visit.wants == "text":
+        return pages.words(tables.jobs(recipe.name, facts(recipe), listed, older))
     return pages.page(
         "console.html",
         mount=visit.mount,
+        site=visit.request.environ.get("httpmr.site"),
         user=visit.user,
         csrf=visit.csrf,
-        facts=facts(visit.master.recipe),
-        name=visit.master.recipe.name,
+        about=sentence(recipe),
+        facts=facts(recipe),
+        name=recipe.name,
         jobs=listed,
+        busy=any(row["state"] == "running" for row in listed),
         older=older,
         before=before,
     )
+
+
+def _row(visit, job, now):
+    """A job as the list shows it: its status, how long it took, and who started it."""
+    status, acts = job.status(), job.found.acts
+    who = acts[0][1] if acts and acts[0][2] == "start" else ""
+    took = (status["finished"] or now) - status["started"]
+    return status | {"url": visit.link(job, "view"), "took": took, "who": who}
 
 
 def new(visit):
@@ -91,6 +111,32 @@ def _static():
     return {
         file.name: file.read_bytes() for file in files("httpmr.web").joinpath("static").iterdir()
     }
+
+
+def sentence(recipe) -> list[dict]:
+    """Return what the parts of a recipe do, in order: {"part", "does", "said", "doc"}."""
+    parts = [("source", "Reads"), ("mapper", "maps each record with")]
+    if recipe.reducer:
+        parts.append(("reducer", "reduces the values of each key with"))
+    parts.append(("sink", "and gives the result to"))
+    return [
+        {"part": part, "does": does, "said": _cut(_said(it)), "doc": _doc(it)}
+        for part, does in parts
+        for it in [getattr(recipe, part)]
+    ]
+
+
+def _cut(said):
+    return said if len(said) <= SHORT else f"{said[:SHORT]}…"
+
+
+def _doc(thing):
+    """The first paragraph of what a part says of itself, or of the function that it is."""
+    function = (
+        vars(thing).get("map") or vars(thing).get("reduce") if hasattr(thing, "__dict__") else None
+    )
+    said = inspect.getdoc(function) if function else type(thing).__doc__
+    return " ".join(inspect.cleandoc(said).split("\n\n")[0].split()) if said else None
 
 
 def facts(recipe) -> dict[str, str]:
