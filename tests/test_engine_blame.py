@@ -151,6 +151,14 @@ class TestUnstorable:
         outcome = mapped(Words([(Odd(), 1), (Odd(), 2)]))
         assert outcome.bad.message.startswith("RuntimeError: do not compare me")
 
+    def test_a_key_whose_hash_raises(self):
+        class Odd(str):
+            def __hash__(self):
+                raise ValueError("do not hash me")
+
+        outcome = mapped(Words([("a", 1), (Odd(), 1)]))
+        assert outcome.bad.message.startswith("ValueError: do not hash me")
+
     def test_a_value_larger_than_a_store_takes(self):
         import random
 

@@ -13,7 +13,7 @@ from httpmr.budget import Budget
 from httpmr.engine import run_slice
 from httpmr.engine.gather import ENOUGH, Scale
 from httpmr.errors import InputError, Unavailable
-from httpmr.interfaces import Source
+from httpmr.interfaces import Reducer, Source
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
 
@@ -223,6 +223,25 @@ class TestTally:
     def test_a_key_that_cannot_be_one_is_told_as_ever(self):
         outcome = mapped(lambda k, v: [([], 1)], reducer=reducers.Sum())
         assert "a key of type list cannot be a key: []" in outcome.bad.message
+
+    def test_one_that_raises_is_told_as_it_is(self):
+        class Joined(Reducer):
+            def combine(self, key, values):
+                return "".join(values)
+
+            def tally(self, totals, pairs):
+                for key, value in pairs:
+                    totals[key] = totals.get(key, "") + value
+                return True
+
+            def reduce(self, key, values):
+                yield key, self.combine(key, values)
+
+        outcome = mapped(lambda k, v: [("a", v)], ["x", "y"], reducer=Joined())
+        assert groups(outcome) == {0: [("a", ["xy"])]}
+        outcome = mapped(lambda k, v: [("a", v)], [1], reducer=Joined())
+        assert outcome.bad.message.startswith("TypeError: can only concatenate str")
+        assert (outcome.bad.key, outcome.alone) == (0, True)
 
     def test_a_combiner_of_ones_own_is_asked_instead(self):
         outcome = mapped(

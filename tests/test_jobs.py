@@ -3,6 +3,7 @@
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -10,6 +11,7 @@ from faults import Clock
 from jobslib import Faulty, carried, dump, made, same, to_phase, words
 
 from httpmr import codec, keys, reducers
+from httpmr.budget import Budget
 from httpmr.errors import (
     FormatError,
     InputError,
@@ -296,6 +298,35 @@ class TestSource:
         job = to_phase(jobs, jobs.start(), "map")
         jobs.recipe.source.__init__({n: n for n in range(20)})
         assert dict(carried(jobs, job).output()) == {n: n for n in range(10)}
+
+    @pytest.mark.parametrize("shards", [1, 3])
+    def test_its_order_is_its_own_and_its_keys_are_never_compared(self, shards):
+        """As a database's collation orders in its own way."""
+        mixed = ["a", "B", 3, "b", "A", (1, "x"), 2, "C", b"c", "c", 1, "D", "d"]
+
+        class Own(Source):
+            def read(self, after, until):
+                yield from ((key, n) for n, key in enumerate(self.between(after, until)))
+
+            def between(self, after, until):
+                first = 0 if after is None else mixed.index(after) + 1
+                return mixed[first : mixed.index(until) + 1]
+
+            def last(self):
+                return mixed[-1]
+
+            def split(self, after, until, shards):
+                return iter(self.between(after, until)[:-1])
+
+        jobs = made(lambda key, n: [(repr(key), 1)], source=Own(), num_mappers=shards)
+        job = to_phase(jobs, jobs.start(), "map")
+        assert len(job.shards()) == shards
+        jobs.ledger.want(job.record)  # so that a long shard gives half of its rest away
+        while job.record.phase == "map":
+            jobs.step(job.id, budget=Budget.records(1))
+        done = list(jobs.ledger.tasks(replace(job.record, phase="map"), "done"))
+        assert len(done) == shards + 1
+        assert list(carried(jobs, job).output()) == sorted((repr(key), 1) for key in mixed)
 
     def test_one_without_split_keys_is_one_shard(self):
         class Plain(Source):

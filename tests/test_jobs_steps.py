@@ -1,5 +1,10 @@
 """One request's work: which slice it does, and what becomes of a slice that cannot be committed."""
 
+import _thread
+import os
+import signal
+import threading
+
 import pytest
 from faults import Clock
 from jobslib import ALL, Faulty, Into, carried, dump, made, to_phase, words
@@ -129,6 +134,56 @@ class TestWhichSlice:
         store.plan({})
         step = jobs.step(job.id)
         assert (step.did, step.job.phase) == ("slice", "map")
+
+
+class TestLease:
+    """A lease saves double work, and nothing else rests on it."""
+
+    @pytest.mark.parametrize("seconds", [0.5, 2.0, 20.0])
+    def test_it_lasts_a_bit_more_than_two_slices(self, seconds):
+        clock, leases = Clock(), []
+
+        def mapper(key, value):
+            leases.extend(task.lease - clock() for task in jobs.ledger.tasks(job.record, "open"))
+            return []
+
+        jobs = made(mapper, clock=clock, num_mappers=1, records=1, slice_seconds=seconds)
+        job = jobs.start()
+        carried(jobs, job)
+        assert leases == [2 * seconds + 2]
+
+    @pytest.mark.parametrize("reducer", [None, reducers.Identity(), reducers.Count()])
+    def test_nothing_in_the_background_keeps_it(self, reducer, monkeypatch):
+        """No thread, timer or process is started, by which what has died would seem alive."""
+
+        def start(*args, **kwargs):
+            raise AssertionError("something is begun in the background")
+
+        monkeypatch.setattr(_thread, "start_new_thread", start)
+        monkeypatch.setattr(threading, "_start_new_thread", start)
+        monkeypatch.setattr(os, "fork", start)
+        monkeypatch.setattr(signal, "setitimer", start)
+        with pytest.raises(AssertionError):
+            threading.Thread(target=print).start()
+        jobs = made(words, dict.fromkeys(range(9), "a b"), reducer=reducer)
+        assert carried(jobs, jobs.start(), records=2).state == "done"
+
+
+def test_what_is_kept_of_a_job_grows_with_its_shards_and_not_with_its_records():
+    """Tasks, the job's record and marks; what is mapped goes to the sink."""
+
+    def kept(records, shards):
+        many = dict.fromkeys(range(records), "a")
+        jobs = made(words, many, sink=Into(receipts=False), num_mappers=shards)
+        job = jobs.start()
+        while job.record.phase != "publish":
+            jobs.step(job.id, budget=Budget.records(50))
+        assert job.status()["records"] == records
+        return dump(jobs.store)
+
+    few, many, wide = kept(200, 2), kept(5000, 2), kept(5000, 20)
+    assert len(few) == len(many) == len(wide) - 18
+    assert sum(map(len, many.values())) < 1.5 * sum(map(len, few.values()))
 
 
 class TestStoreTrouble:
