@@ -362,6 +362,17 @@ def served(app):
         yield console.partition("/operate/")[0], console, process
 
 
+def test_a_site_is_served_with_the_console_of_each(app):
+    path = app(more="\nfrom httpmr import Site\nsite = Site([application])\n")
+    with started("serve", f"{path}:site", "--port", "0") as process:
+        line = process.stdout.readline()
+        operate = line.split()[-1]
+        assert "/words/operate/" in operate
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(operate) as page:
+            assert page.url.endswith("/words/") and b"All recipes" in page.read()
+
+
 @pytest.mark.parametrize("proxy", ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via"])
 def test_what_comes_by_way_of_a_proxy_is_not_local(app, proxy):
     path = app(more="\nimport httpmr\napplication.authorize = httpmr.allow_local\n")

@@ -9,19 +9,30 @@ import threading
 from httpmr.cli import show, target
 from httpmr.errors import HttpmrError
 from httpmr.web.master import Master
+from httpmr.web.site import Site
 
 
 def serve(args):
     """Serve TARGET until Ctrl-C; return the exit code."""
     application, masters = target.load(args.target)
     server, address = listen(application, args.host, args.port, args.threads)
-    bare = isinstance(application, Master)
     with until_interrupted(server):
-        for name, master in ({"": application} if bare else masters).items():
-            base = args.base or (address if bare else f"{address}/WHERE-IT-IS-MOUNTED")
-            print(f"console of {name or master.recipe.name}: {console(master, base)}", flush=True)
+        for name, master, base in _mounts(application, masters, args.base, address):
+            print(f"console of {name}: {console(master, base)}", flush=True)
         show.say(f"serving {args.target} at {address}, until Ctrl-C")
     return 0
+
+
+def _mounts(application, masters, base, address):
+    """Yield (name, Master, where it is) of what is served."""
+    if isinstance(application, Master):
+        yield application.recipe.name, application, base or address
+    elif isinstance(application, Site):
+        for name, master in application.mounts.items():
+            yield master.recipe.name, master, f"{(base or address).rstrip('/')}/{name}"
+    else:
+        for name, master in masters.items():
+            yield name, master, base or f"{address}/WHERE-IT-IS-MOUNTED"
 
 
 def console(master, base):
