@@ -2,6 +2,7 @@
 
     HttpmrError
     ├── RecipeError            what a Master is made of cannot work
+    │   └── ParameterError     ... or what a job is to be started with
     ├── InputError             the source cannot be read as it promised
     ├── OutputError            the sink cannot take the output
     ├── UserCodeError          a mapper, reducer, combiner or partitioner broke its contract
@@ -48,6 +49,10 @@ def _restore(kind, message, evidence):
 
 class RecipeError(HttpmrError):
     """A recipe that cannot work, found when it is made."""
+
+
+class ParameterError(RecipeError):
+    """Parameters that a recipe does not take; `fields` says what is wrong with each."""
 
 
 class InputError(HttpmrError):

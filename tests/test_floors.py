@@ -14,7 +14,7 @@ PACKAGE = ROOT / "httpmr"
 FLOORS = {
     0: ["errors"],
     1: ["keys", "codec", "budget", "counters", "trouble"],
-    2: ["interfaces", "state"],
+    2: ["interfaces", "state", "params"],
     3: ["recipe", "shuffle", "ledger"],
     4: ["engine", "sql"],
     5: ["stores", "sources", "sinks", "mappers", "reducers"],
