@@ -30,11 +30,12 @@ HANDLERS = {
 STATUS = (
     (errors.UnknownJob, 404),
     (errors.JobError, 409),
+    (errors.RecipeError, 409),
     (errors.UserCodeError, 400),
     (errors.OverLimit, 413),
     (errors.FormatError, 500),
     (errors.StoreError, 503),
-    ((errors.InputError, errors.OutputError), 409),
+    ((errors.InputError, errors.OutputError, errors.Damaged), 409),
     (errors.HttpmrError, 500),
 )
 """What an error is over HTTP: the first that fits. A store that is away is asked again."""
@@ -71,6 +72,7 @@ class Master:
         keep=10,
         max_lanes=None,
         version=None,
+        params=None,
         authorize=None,
         secret=None,
     ):
@@ -89,6 +91,7 @@ class Master:
             keep=keep,
             max_lanes=max_lanes,
             version=version,
+            params=params,
         )
         if authorize is not None and not callable(authorize):
             raise errors.RecipeError(
@@ -107,9 +110,9 @@ class Master:
         """Start a job and return it. Something must then drive it."""
         return self.work.start(params)
 
-    def run(self, processes=1):
+    def run(self, processes=1, **params):
         """Run a job here, to its end, and return it."""
-        return self.work.run(processes=processes)
+        return self.work.run(processes=processes, params=params)
 
     def jobs(self):
         """Return the newest jobs, newest first."""

@@ -52,7 +52,7 @@ def speed(some: Iterable[tuple], since: float, until: float) -> float:
 
 def phases(record, tasks: dict[str, list[Task]], now: float) -> list[dict]:
     """Return what there is to tell of each phase that the job has, or may yet have, in order."""
-    told = []
+    told, running = [], record.state == "running"
     for phase in PHASES:
         some = tasks.get(phase, [])
         seldom = ("merge",) if record.partitions else ("merge", "reduce")
@@ -74,7 +74,9 @@ def phases(record, tasks: dict[str, list[Task]], now: float) -> list[dict]:
                 "slices": sum(task.slice for task in some),
                 "records": records,
                 "unit": UNITS.get(phase),
-                "rate": _lately(worked, began, ended, now) if present and worked else None,
+                "rate": _lately(worked, began, ended, now if running else ended)
+                if present and worked
+                else None,
                 "mean": records / busy if records and busy > 0 else None,
                 "began": began,
                 "ended": None if present else ended,

@@ -67,12 +67,12 @@ def _classes(it):
 def _label(it, unit, brief, show):
     name = "a record alone" if it["alone"] else it["shard"]
     percent = 100 if it["state"] == "done" else min(99, int(it["progress"] * 100))
-    said = [f"{name}: {it['state']}", f"{percent} %", f"{it['slices']} slices"]
+    said = [f"{name}: {it['state']}", f"{percent} %", _many(it["slices"], "slices")]
     if brief:
         return ", ".join(said)
-    said.append(f"{it['records']:,} {unit}")
+    said.append(_many(it["records"], unit))
     if it["deaths"]:
-        said.append(f"{it['deaths']} requests died here")
+        said.append(_many(it["deaths"], "requests") + " died here")
     if it["lease"] and it["state"] == "at work":
         said.append(f"leased for {it['lease']:.0f} s")
     if it.get("range"):
@@ -82,6 +82,10 @@ def _label(it, unit, brief, show):
     if it.get("error"):
         said.append(it["error"][:200])
     return ", ".join(said)
+
+
+def _many(n, what):
+    return f"{n:,} {what if n != 1 else what[:-1]}"
 
 
 def _end(key, show):

@@ -146,7 +146,8 @@ async function lane(mine) {
       if (idle) await wait(about(Math.min(0.1 * 2 ** idle, 2)));
     } else if (said.state === "paused") {
       say("The job is paused. This tab goes on when it is resumed.");
-      await wait(about(3));
+      await soon();
+      while (run === mine && find("#live").dataset.state === "paused") await wait(1);
     } else if (said.state || (code >= 400 && code < 500 && code !== 429)) {
       stop(said.state ? `The job is ${said.state}.` : said.error || "The link is no longer good.");
     } else {
