@@ -12,6 +12,8 @@ from urllib.parse import quote
 import pytest
 from weblib import client, link, master, one_by_one, stranger
 
+from httpmr import keys
+from httpmr.interfaces import Batch
 from httpmr.stores import MemoryStore
 
 JSON = {"Accept": "application/json"}
@@ -50,6 +52,19 @@ def web(made):
 def ask(web, url, **query):
     fields = "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
     return web.get(f"{url}?{fields}", headers=JSON)
+
+
+def test_a_damaged_block_is_told_and_nothing_is_given_out():
+    made = master(reducer=None)
+    job = made.run()
+    [(key, value), *_] = made.work.store.scan(*keys.span((job.id, "output block")))
+    batch = Batch()
+    batch.put(key, value[:-1] + bytes([value[-1] ^ 1]))
+    made.work.store.commit(batch)
+    for way in ("", "?key=the", ".csv", ".jsonl"):
+        url = link(made, job, "view") + "output" + way
+        answer = stranger(made).get(url, headers=JSON, status=409)
+        assert "a stored block fails its checksum" in answer.text
 
 
 def test_the_whole_output_page_by_page(made, web, url):
