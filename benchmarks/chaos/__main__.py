@@ -17,12 +17,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.chaos import killed, paused
+from benchmarks.chaos import backends, changed, dropped, elsewhere, flipped, full, killed, paused
 from benchmarks.chaos.homes import home
 from benchmarks.chaos.storm import Done
 from benchmarks.slices.databases import answering
 
-DATABASES = ("SQLite", "PostgreSQL", "MariaDB")
+SERVERS = ("PostgreSQL", "MariaDB")
+DATABASES = ("SQLite", *SERVERS)
 
 
 class Case(NamedTuple):
@@ -44,6 +45,12 @@ CASES = {
     "killed": Case(killed.measured, 1000, 40),
     "paused": Case(paused.measured, 200, 12),
     "paused, no fence": Case(unfenced, 40, 12, control=True),
+    "dropped": Case(dropped.measured, 1000, 100, SERVERS),
+    "backends": Case(backends.measured, 100, 6, ("PostgreSQL",)),
+    "full": Case(full.measured, 20, 2, ("SQLite",)),
+    "elsewhere": Case(elsewhere.measured, 200, 20),
+    "changed": Case(changed.measured, 10, 1),
+    "flipped": Case(flipped.measured, 50, 4),
 }
 
 

@@ -14,9 +14,13 @@ from httpmr import sql
 
 
 class Home(NamedTuple):
-    """A database of a kind ("SQLite", "PostgreSQL", "MariaDB"), and a folder, both empty."""
+    """A database of a kind ("SQLite", "PostgreSQL", "MariaDB"), and a folder, both empty.
+
+    `server` is the URL of the server that it is on; "" for SQLite.
+    """
 
     kind: str
+    server: str
     url: str
     folder: str
 
@@ -33,15 +37,15 @@ def folder() -> Iterator[str]:
 
 @contextmanager
 def home(kind: str, server: str) -> Iterator[Home]:
-    """Yield an empty Home; `server` is the URL of a database server, "" for SQLite."""
+    """Yield an empty Home on a server."""
     with folder() as place:
         if not server:
             url = f"sqlite:///{place}/jobs.db"
-            yield Home(kind, url, place)
+            yield Home(kind, server, url, place)
             sql.close(sql.engine(url))
             return
         with _schema(server) as url:
-            yield Home(kind, url, place)
+            yield Home(kind, server, url, place)
             sql.close(sql.engine(url))
 
 

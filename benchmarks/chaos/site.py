@@ -13,10 +13,10 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy
 
@@ -57,6 +57,7 @@ class Site:
     hurry: float = 1.0
     fat: int = 0  # bytes that go with each number, to take up room
     code: str = ""
+    disk: str = ""  # where output files go; "": the folder
 
     @property
     def environ(self) -> dict:
@@ -67,6 +68,10 @@ class Site:
     def masters(self) -> dict[str, httpmr.Master]:
         """The Masters, each to be mounted at its name."""
         return {name: self._master(name) for name in self.names}
+
+    def through(self, url: str) -> "Site":
+        """Return the same site as it is where its database is reached by another way."""
+        return replace(self, store=url)
 
     def prepare(self) -> dict[str, str]:
         """Make what the jobs need; return the path of each Master's start link."""
@@ -94,9 +99,8 @@ class Site:
         )
 
     def _given(self):
-        spec = spec_from_file_location("given", self.code)
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = ModuleType("given")
+        exec(compile(Path(self.code).read_text(), self.code, "exec"), vars(module))
         return module.take
 
     def _mapper(self, name):
@@ -118,7 +122,7 @@ class Site:
         return sinks.JSONLines(self._file(name)) if kind(name) == "lines" else None
 
     def _file(self, name):
-        return Path(self.folder, f"{name}.jsonl")
+        return Path(self.disk or self.folder, f"{name}.jsonl")
 
     def _rows(self, name):
         # No key: a row that is written twice is there twice.
@@ -156,10 +160,11 @@ class Site:
             "records": status["records"],
             "counters": status["counters"],
             "bad": [bad["key"] for bad in job.bad_records],
-            "output": self._output(name, job),
+            "output": self.output(name, job),
         }
 
-    def _output(self, name, job):
+    def output(self, name: str, job: Job) -> object:
+        """Return what the jobs of a Master gave: the last, if it is in a file or in the store."""
         if kind(name) == "grouped":
             return list(job.output())
         if kind(name) == "lines":

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from benchmarks.chaos.site import Site
 from httpmr.driver import drive
-from httpmr.errors import StoreError
+from httpmr.errors import StoreError, Unreachable
+from httpmr.jobs.job import Job
 
 LANES = 3
 CALM = 120.0
@@ -42,12 +43,18 @@ class Over:
 
 
 def weathered(
-    site: Site, address: str, strike: Callable[[Over], int], seconds: float, control=False
+    site: Site,
+    address: str,
+    strike: Callable[[Over], int],
+    seconds: float,
+    control: bool = False,
+    mend: Callable[[Job], bool] | None = None,
 ) -> Done:
     """Drive jobs of each kind through the server at `address` while `strike` does its faults.
 
     `strike(over)` returns how many it did, all of them or as many as could be until `over()`. A
     `control` is over as soon as a result is wrong, and what then has not ended is no matter.
+    `mend(job)` makes good what a job paused for, if it paused for what it should.
     """
     over, calm, late = Over(seconds), threading.Event(), threading.Event()
     paths = site.prepare()
@@ -56,7 +63,7 @@ def weathered(
     def stream(name):
         try:
             while not late.is_set():
-                found = _job(site, name, f"{address}{paths[name]}", late)
+                found = _job(site, name, f"{address}{paths[name]}", late, mend)
                 if control and late.is_set():
                     return
                 wrong.extend(found)
@@ -86,17 +93,33 @@ def weathered(
     return Done(faults, len(jobs), wrong + errors)
 
 
-def _job(site, name, link, late):
+def _job(site, name, link, late, mend):
     """Drive one job from its start to its end; return what is not as it must be."""
-    status = drive(link, LANES, stop=late, patience=10 * CALM)
-    if "job" not in status:
-        return [f"{name}: no job could be begun"]
-    job = patiently(lambda: site.masters[name].work.find(status["job"]))
-    if status["state"] == "paused":
-        return [f"{name}, job {job.id}: paused: {job.record.error}"]
+    work = site.masters[name].work
+    while True:
+        status = driven(link, late)
+        if "job" not in status:
+            return [f"{name}: no job could be begun"]
+        job = patiently(lambda: work.find(status["job"]))  # noqa: B023
+        if status["state"] != "paused":
+            break
+        if not (mend and mend(job)):
+            patiently(lambda: work.cancel(job.id))  # noqa: B023
+            return [f"{name}, job {job.id}: paused: {job.record.error}"]
+        patiently(lambda: work.resume(job.id))  # noqa: B023
     wrong = patiently(lambda: list(site.differences(name, job)))
     patiently(lambda: site.forget(name))
     return wrong
+
+
+def driven(link: str, late: threading.Event, lanes: int = LANES) -> dict:
+    """Drive a job, however long nobody answers; return its status."""
+    while True:
+        try:
+            return drive(link, lanes, stop=late, patience=CALM)
+        except Unreachable:
+            if late.is_set():
+                raise
 
 
 def patiently(action: Callable, seconds: float = 60.0):
