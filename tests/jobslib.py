@@ -25,13 +25,13 @@ def words(key, line):
         yield word, key
 
 
-def made(mapper=same, records=10, store=None, clock=None, **settings):
+def made(mapper=same, records=10, store=None, clock=None, rng=None, **settings):
     """The Jobs of a recipe over the records 0, 1, 2 ..., or those given."""
     if "source" not in settings:
         given = {n: n for n in range(records)} if isinstance(records, int) else records
         settings["source"] = Memory(given)
     recipe = Recipe(mapper=mapper, **{"name": "r", "sink": Stored(), "num_mappers": 2} | settings)
-    return Jobs(recipe, store or MemoryStore(clock=clock or Clock()))
+    return Jobs(recipe, store or MemoryStore(clock=clock or Clock()), rng=rng)
 
 
 def carried(jobs, job, records=ALL):

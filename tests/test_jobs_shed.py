@@ -83,7 +83,7 @@ def test_nothing_is_shed_where_nobody_wants_it(store, clock):
 def test_however_it_is_shared_the_answer_is_the_same(clock, seed):
     """Lanes at random, some of which hold shards or die with them."""
     rng = random.Random(seed)
-    jobs = hot(MemoryStore(clock=clock), clock)
+    jobs = hot(MemoryStore(clock=clock), clock, rng=rng)
     job = to_map(jobs)
     progress, most = 0.0, 1
     while job.state == "running":
@@ -98,7 +98,7 @@ def test_however_it_is_shared_the_answer_is_the_same(clock, seed):
         now = job.status()["progress"]
         assert now >= progress - 1e-9, "what is done is never undone"
         progress = now
-    assert most > 2
+    assert most > 1, "nothing was shared"
     assert list(job.output()) == EXPECTED
     assert job.status()["records"] == RECORDS
 
