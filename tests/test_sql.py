@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import exc
 
 from httpmr import sql
 from httpmr.errors import InputError, OutputError, RecipeError, StoreFull, Unavailable, Uncertain
+from httpmr.sql import dialects
 
 
 @pytest.fixture
@@ -286,13 +288,29 @@ def test_a_server_that_is_not_there_is_unavailable(url):
     assert "\n" not in str(caught.value)
 
 
-def test_a_lock_that_is_not_to_be_had_is_unavailable(sqlite_url):
+def test_a_lock_that_is_not_to_be_had_is_unavailable(sqlite_url, monkeypatch):
+    monkeypatch.setattr(dialects, "WAIT", 0.01)
     engine = sql.engine(f"{sqlite_url}?timeout=0")
     with sql.writing(engine):
         with pytest.raises(Unavailable, match="busy") as caught, sql.writing(engine):
             pass
         assert caught.value.retry
     sql.close(engine)
+
+
+def test_the_writers_of_a_process_wait_for_each_other_and_not_for_luck(sqlite_url):
+    engine = sql.engine(f"{sqlite_url}?timeout=0")  # whoever meets a lock is refused at once
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+
+    def write(thread):
+        for n in range(20):
+            with sql.writing(engine) as connection:
+                put(connection, 100 * thread + n)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert len(found(engine)) == 160
 
 
 def test_a_full_disk_is_said(sqlite_url):

@@ -3,6 +3,8 @@
 import atexit
 import os
 import weakref
+from contextlib import contextmanager
+from threading import Lock
 
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import QueuePool
@@ -12,6 +14,7 @@ from httpmr.sql import dialects, urls
 _engines: dict[str, Engine] = {}
 _readers: dict[Engine, Engine] = {}
 _given: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+_queues: dict[URL, Lock] = {}
 
 
 def engine(database: str | URL | Engine) -> Engine:
@@ -51,6 +54,25 @@ def identity(database: str | URL | Engine) -> str:
     return urls.place(url) or f"{kind}:{id(engine(database)):x}"
 
 
+@contextmanager
+def queue(engine: Engine):
+    """Let one thread of this process after the other write to SQLite.
+
+    Who waits for SQLite's own lock asks for it now and then, and where many do, some are never
+    in luck. It is asked all the same, when this has taken long.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    lock = _queues.setdefault(engine.url, Lock())
+    mine = lock.acquire(timeout=dialects.WAIT)
+    try:
+        yield
+    finally:
+        if mine:
+            lock.release()
+
+
 def close(engine: Engine) -> None:
     """Let the idle connections go. The engine may be used again, and connects anew."""
     engine.dispose()
@@ -70,7 +92,8 @@ def _close_idle():
 
 
 def forked() -> None:
-    """Forget, in a child process, the connections that are its parent's."""
+    """Forget, in a child process, the connections that are its parent's, and who waits there."""
+    _queues.clear()
     for made in [*_readers, *_readers.values(), *_given]:
         if isinstance(made.pool, QueuePool):  # others: SQLite in memory, which is copied
             _inherited.append(made.pool)

@@ -7,7 +7,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
 from httpmr.errors import Unavailable
-from httpmr.sql.engines import reader
+from httpmr.sql.engines import queue, reader
 from httpmr.trouble import meaning
 
 
@@ -28,7 +28,7 @@ def writing(engine: Engine):
 
     Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
     """
-    with translated(), engine.connect() as connection:
+    with queue(engine), translated(), engine.connect() as connection:
         connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         transaction = _begin(connection, "BEGIN IMMEDIATE")
         yield connection
