@@ -89,6 +89,28 @@ def test_text_in_what_a_job_stops_at(evil):
     shows(made, job, f"the reason {plain}", "the record ", "Traceback")
 
 
+@pytest.mark.parametrize("evil", EVIL)
+def test_text_in_the_name_of_who_asks(evil):
+    """A user's, as `authorize` gives it, and a browser's or a program's, as it names itself."""
+    made = site()
+    who = {"HTTP_X_USER": f"ann {evil}", "HTTP_USER_AGENT": f"{evil}/1.0"}
+    told = ask(made, "/jobs", "POST", body=b"{}", CONTENT_TYPE="application/json", **who)
+    job = made.work.find(json.loads(told.body)["job"])
+    view, drive = (job_path(made, job, scope) for scope in ("view", "drive"))
+    paths = ("/", view, drive, view + "drive", view + "drive-4", view + "status")
+    for act in ("pause", "resume", "", "cancel"):
+        if not act:
+            ask(made, drive + "step", "POST", **who)
+            ask(made, ask(made, drive + "drive").headers["Location"], **who)
+        csrf = f"csrf={made.tokens.csrf(who['HTTP_X_USER'], made.clock())}".encode()
+        acted = ask(made, view + act, "POST" if act else "GET", body=csrf, **who)
+        assert acted.status == (303 if act else 200)
+        for path in paths:
+            told = ask(made, path, **who)
+            assert "<img" not in told.text and "<script" not in told.text, path
+            assert str(7919 * 7907) not in told.text
+
+
 def test_text_in_the_names_of_files(tmp_path):
     path = tmp_path / f'{IMG}\n".txt'
     path.write_text("one\n")

@@ -13,7 +13,7 @@ GETS = (
     "", "/", "/drive", "/drive-4", "/go/1.m0.0.0.0", "/chain", "/chain/go/1.m0.0.0.0", "/status",
     "/output", "/output.csv", "/output.jsonl",
 )  # fmt: skip
-POSTS = ("/step", "/pause", "/resume", "/skip", "/cancel", "/delete")
+POSTS = ("/step", "/pause", "/resume", "/skip", "/retry", "/cancel", "/delete")
 JSON = {"CONTENT_TYPE": "application/json"}
 
 

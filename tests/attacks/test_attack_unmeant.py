@@ -7,7 +7,7 @@ import pytest
 from attackslib import USER, ask, job_path, site
 
 DAY = 24 * 60 * 60
-ACTIONS = ("pause", "resume", "skip", "cancel", "delete")
+ACTIONS = ("pause", "resume", "skip", "retry", "cancel", "delete")
 FORM = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
 JSON = {"CONTENT_TYPE": "application/json"}
 
