@@ -40,7 +40,7 @@ def _step(drive):
     """Post until there is nothing more to do."""
     path = urlsplit(drive).path.removesuffix("drive") + "step"
     done = []
-    with _Lane(drive) as lane:
+    with Lane(drive) as lane:
         while (answer := lane.ask("POST", path, done)).status == 202:
             pass
     _must_be_done(answer)
@@ -50,7 +50,7 @@ def _step(drive):
 def _go(drive):
     """Follow redirects, and the one link of a page."""
     path, done = urlsplit(drive).path, []
-    with _Lane(drive) as lane:
+    with Lane(drive) as lane:
         while path:
             answer = lane.ask("GET", path, done)
             found = re.search(rb'rel="next" href="([^"]+)"', answer.body)
@@ -70,7 +70,7 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-class _Lane:
+class Lane:
     """A connection, which is kept where the server keeps it."""
 
     def __init__(self, url):

@@ -43,6 +43,7 @@ class Site:
     table: str = "httpmr"
     shards: int = 8
     slice_seconds: float = 2.0
+    max_lanes: int | None = None
     pace: float = 1.0
     one_by_one: bool = False
     latency: float = 0.0  # of the store, on the average
@@ -68,6 +69,7 @@ class Site:
             store=self.ordered_store(),
             num_mappers=self.shards,
             slice_seconds=self.slice_seconds,
+            max_lanes=self.max_lanes,
             authorize=httpmr.allow_local,
         )
         if self.one_by_one:
@@ -104,10 +106,11 @@ class Site:
 
 
 class OneByOne(Jobs):
-    """Jobs whose slices are of one record."""
+    """Jobs whose slices in the map phase are of one record."""
 
     def step(self, job, at=None, budget=None, driver=""):
-        return super().step(job, at, Budget.records(1), driver)
+        mapping = job.phase == "map"
+        return super().step(job, at, Budget.records(1) if mapping else budget, driver)
 
 
 class SlowStore(OrderedStore):

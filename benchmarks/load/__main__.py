@@ -1,0 +1,82 @@
+"""Many drivers on one job at once, on each database; and the host's own page meanwhile.
+
+    python -m benchmarks.load [--seconds 60] [--drivers 32] [--workers 4] [--only NAME]
+
+What is to be: no 5xx, results that are right, shards that get on together; and with `max_lanes=`
+the page within twice its quiet median. Ends with 1 where there was a 5xx. Machines are shared and
+noisy: compare the figures of one line.
+"""
+
+import argparse
+import platform
+import sys
+
+from benchmarks.load import jobs, page
+from benchmarks.slices import databases
+
+SLICES = 1600  # of a job
+MAX_LANES = 1
+MOST = 2.0
+
+
+def load_line(name, load) -> str:
+    """Return the line of one database."""
+    least, most = (f(pair[i] for pair in load.progress) for i, f in enumerate((min, max)))
+    fewest, highest = (f(pair[i] for pair in load.shares) for i, f in enumerate((min, max)))
+    return (
+        f"  {name:10} {load.jobs:3} jobs right, {load.slices / load.mapping:4.0f} slices a second;"
+        f" wrong answers {load.wrong or 'none'} of {load.answers.total():,};"
+        f" half way, shards {least:.0%} to {most:.0%};"
+        f" a driver's slices {fewest} to {highest}; longest pause {max(load.stalls):.1f} s"
+    )
+
+
+def page_line(name, max_lanes, pages) -> str:
+    """Return the line of one database with and without a limit."""
+    lanes = f"max_lanes={max_lanes}" if max_lanes else "no limit"
+    return (
+        f"  {name:10} {lanes:11} quiet {pages.quiet.median:6.1f} ms (95 in 100 within"
+        f" {pages.quiet.late:6.1f}), driven {pages.loaded.median:6.1f} ({pages.loaded.late:6.1f}):"
+        f" {pages.times:.2f} times; {pages.loaded.pages} pages; drivers' answers"
+        f" {dict(sorted(pages.answers.items()))}"
+    )
+
+
+def failed(answers) -> bool:
+    """Whether what should never be answered was."""
+    return any(str(said) == "cut" or int(said) >= 500 for said in answers)
+
+
+def main():
+    """Measure each database that answers."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
+    parser.add_argument("--drivers", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--only", choices=["SQLite", *databases.SERVERS], action="append")
+    chosen = parser.parse_args()
+    found, absent = databases.answering()
+    print(*absent, sep="\n", end="\n" if absent else "")
+    found = {name: url for name, url in found.items() if name in (chosen.only or found)}
+    host = (chosen.drivers, chosen.workers)
+    print(
+        f"{platform.machine()}, Python {platform.python_version()}, {chosen.drivers} drivers,"
+        f" {chosen.workers} workers\none job at a time, of slices of one record",
+        flush=True,
+    )
+    wrong = False
+    for name, url in found.items():
+        load = jobs.measured(url, *host, chosen.seconds, SLICES)
+        wrong |= failed(load.answers)
+        print(load_line(name, load), flush=True)
+    print(f"the application's own page (target: at most {MOST} times with a limit)", flush=True)
+    for name, url in found.items():
+        for max_lanes in (MAX_LANES, None):
+            pages = page.measured(url, *host, chosen.seconds / 2, max_lanes)
+            wrong |= failed(pages.answers)
+            print(page_line(name, max_lanes, pages), flush=True)
+    sys.exit(wrong)
+
+
+if __name__ == "__main__":
+    main()
