@@ -4,14 +4,19 @@ A recipe is checked when it is made, so that a wrong one fails where it is writt
 the middle of a job. It touches no file, no database and no store.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zlib import crc32
 
 from httpmr import keys
-from httpmr.errors import RecipeError
+from httpmr.errors import HttpmrError, ParameterError, RecipeError
 from httpmr.interfaces import Mapper, Partitioner, Reducer, Sink, Source
+from httpmr.params import Parameters
+
+_PARTS = ("source", "mapper", "reducer", "sink")  # which may be functions of the parameters
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 MOST_SHARDS = 1000
 MOST_PARTITIONS = 100
@@ -71,6 +76,10 @@ class Recipe:
     ceiling; `keep` is how many finished jobs stay in the store. `version` says which code it is,
     instead of a fingerprint of it: a job that began with another one pauses. `max_lanes` is how
     many slices may be done at once, of all jobs and in all processes; None: as many as are asked.
+
+    `params` is a dataclass that says what a job is started with. Then the source, the mapper, the
+    reducer and the sink may each be a function of its one argument, such an object; `of` makes the
+    recipe of one job by them.
     """
 
     name: str
@@ -87,12 +96,18 @@ class Recipe:
     keep: int = 10
     max_lanes: int | None = None
     version: str | None = None
+    params: Any = None
+    parameters: Parameters | None = field(default=None, init=False)
+    deferred: tuple[str, ...] = field(default=(), init=False)
     combine: Callable | None = field(default=None, init=False)
     tally: Callable | None = field(default=None, init=False)
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:
             raise RecipeError(f"a recipe's name is a str of 1 to 200 bytes, not {self.name!r:.80}")
+        if self.params is not None:
+            object.__setattr__(self, "parameters", Parameters(self.params))
+            object.__setattr__(self, "deferred", tuple(filter(self._is_deferred, _PARTS)))
         self._is_a("source", Source, "sources.TextFiles('books/*.txt')")
         self._is_a("sink", Sink, "sinks.Stored()")
         self._wrap("mapper", Mapper, _FunctionMapper, "map")
@@ -113,7 +128,47 @@ class Recipe:
         if self.version is not None and not (isinstance(self.version, str) and self.version):
             raise RecipeError(f"version= is a str, such as '2', not {self.version!r:.80}")
 
+    def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a job, checked, as plain data; ParameterError for wrong ones."""
+        if self.parameters is not None:
+            return self.parameters.read(given)
+        if given:
+            raise ParameterError(
+                f"the recipe {self.name} takes no parameters: {', '.join(given):.200}", fields={}
+            )
+        return {}
+
+    def of(self, values: Mapping[str, Any]) -> "Recipe":
+        """Return the recipe of a job with these parameters, as `read` gave them."""
+        if self.parameters is None:
+            return self
+        made = self.parameters.made(values)
+        parts = {name: self._called(name, made) for name in self.deferred}
+        return replace(self, params=None, **parts)
+
+    def _called(self, name, made):
+        try:
+            return getattr(self, name)(made)
+        except HttpmrError:
+            raise
+        except Exception as error:
+            message = f"{name}=, a function of the parameters, raised {type(error).__name__}"
+            raise RecipeError(f"{message}: {error}") from error
+
+    def _is_deferred(self, name):
+        """Whether a part is a function of the parameters."""
+        value = getattr(self, name)
+        if not inspect.isroutine(value):
+            return False
+        try:
+            needed = inspect.signature(value).parameters.values()
+        except ValueError:  # of a function in C, not known
+            return False
+        return sum(one.default is one.empty and one.kind in _BY_PLACE for one in needed) == 1
+
     def _is_a(self, name, kind, example):
+        if name in self.deferred:
+            return
         value = getattr(self, name)
         if isinstance(value, type) and issubclass(value, kind):
             raise RecipeError(
@@ -125,6 +180,8 @@ class Recipe:
             )
 
     def _wrap(self, name, kind, function, verb):
+        if name in self.deferred:
+            return
         value = getattr(self, name)
         if isinstance(value, type):
             raise RecipeError(f"{name}= is the class {value.__name__}; pass {value.__name__}()")

@@ -55,8 +55,8 @@ class Host:
         if mortal:
             self.mortal = store
         jobs = made(store=store if mortal else self.store, **self.settings)
-        jobs.rng = jobs._stepper.rng = self.rng
-        jobs._stepper.clock = self.clock
+        jobs.rng = jobs.stepper({}).rng = self.rng
+        jobs.stepper({}).clock = self.clock
         return jobs
 
     @property

@@ -190,6 +190,64 @@ def test_a_pair_is_one_line(pair, line):
     assert show.pair(*pair) == line
 
 
+PARAMS = """
+import dataclasses
+from typing import Literal
+
+@dataclasses.dataclass
+class Params:
+    word: Literal["to", "be"]
+    times: int = 2
+    two_words: bool = False
+
+application = Master("asked", params=Params, store=f"sqlite:///{HERE}/jobs.db", num_mappers=2,
+    source=lambda p: Memory({n: p.word for n in range(p.times)}), mapper=words, reducer=Sum())
+"""
+
+
+def test_run_takes_the_recipes_own_parameters(app, capsys):
+    path = app("x", PARAMS)
+    assert main(["run", path, "--word", "be", "--times=5"]) == 0
+    assert capsys.readouterr().out == "be\t5\n"
+    assert main(["run", path, "--two-words", "--word", "to", "-j", "1"]) == 0
+    assert capsys.readouterr().out == "to\t2\n"
+    assert main(["run", path, "--word", "to", "--sample", "1"]) == 0
+    assert "1 records emit 1 pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "word: is required"),
+        (["--word", "or", "--times", "x"], "word: to, be, not 'or'; times: a whole number"),
+        (["--colour", "red"], "unrecognized arguments: --colour red; the parameters are --word"),
+        (["--word"], "argument --word: expected one argument"),
+        (["--word", "to", "--resume"], "a job that is resumed has its parameters already"),
+    ],
+)
+def test_wrong_parameters_are_one_line(app, capsys, flags, said):
+    assert main(["run", app("x", PARAMS), *flags]) == 2
+    out, err = capsys.readouterr()
+    assert said in err and err.count("\n") == 1 and not out
+
+
+def test_a_start_link_keeps_its_parameters(app, capsys):
+    path = app("x", PARAMS)
+    assert main(["link", path, "start", "--word", "to"]) == 0
+    work = target.master(path).work
+    assert work.links.follow(0)[0]["params"] == {"word": "to", "times": 2, "two_words": False}
+    assert main(["link", path, "operate", "--word", "to"]) == 2
+    assert "parameters are for a start link" in capsys.readouterr().err
+
+
+def test_other_commands_take_no_flags_they_do_not_know(app, capsys):
+    assert main(["run", app("x"), "--limit", "3"]) == 2
+    assert "the recipe words takes no parameters: --limit" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        main(["status", "http://localhost/", "--limit"])
+    assert exit.value.code == 2
+
+
 def test_run_tries_a_sample_and_writes_nothing(app, capsys, tmp_path):
     path = app("to be", "print('loaded')")
     assert main(["run", path, "--sample", "2"]) == 0
@@ -526,7 +584,6 @@ def test_demo_ends_by_itself():
         ["run", "app.py", "-j", "0"],
         ["run", "app.py", "-j", "many"],
         ["serve", "app.py", "--port", "http"],
-        ["link", "app.py", "view"],
         ["link", "app.py", "start", "--every", "day"],
     ],
 )

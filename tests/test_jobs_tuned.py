@@ -36,7 +36,7 @@ class Host:
     def jobs(self):
         self.mortal = Mortal(self.store)
         jobs = made(store=self.mortal, **self.settings)
-        jobs._stepper.clock = self.clock
+        jobs.stepper({}).clock = self.clock
         return jobs
 
     def carried(self):

@@ -39,7 +39,7 @@ def test_a_long_gap_stays_a_gap():
 def test_spans_of_a_job_are_those_of_its_slices():
     clock = Clock()
     jobs = made(records=20, clock=clock, num_mappers=1)
-    jobs._stepper.clock = clock  # what times the slices
+    jobs.stepper({}).clock = clock  # what times the slices
     job = jobs.start()
     began = clock.now
     while job.record.phase == "split":

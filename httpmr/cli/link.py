@@ -1,7 +1,9 @@
 """`httpmr link`: whoever can reach the store can always make himself a way in."""
 
 from httpmr.cli import show, target
+from httpmr.cli.params import given
 from httpmr.cli.serve import console
+from httpmr.errors import ParameterError
 from httpmr.web.commands import WGET
 
 
@@ -10,11 +12,13 @@ def link(args):
     master = target.master(args.target)
     if args.revoke:
         return _revoke(master, args.of)
+    if args.params and args.of != "start":
+        raise ParameterError("parameters are for a start link, which keeps them", fields={})
     base = (args.base or "").rstrip("/")
     if args.of == "operate":
         print(console(master, base), flush=True)
     elif args.of == "start":
-        master.work.start_link(every=args.every)
+        master.work.start_link(every=args.every, params=given(master.recipe, args.params))
         url = f"{master.link('start', base)}/"
         print(url, flush=True)
         if base:

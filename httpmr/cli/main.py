@@ -12,12 +12,17 @@ from httpmr.errors import HttpmrError
 
 LANES = 64
 SAMPLE = 10_000
+_PARAMS = "Behind these come the recipe's own parameters, if it has any: --name value."
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def main(argv=None):
     """Run one command; return its exit code. Every error of ours is one line."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and not hasattr(args, "params"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.params = rest
     with contextlib.suppress(AttributeError):  # another stream stands in
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -42,7 +47,7 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name, function, help):
-        command = commands.add_parser(name, help=help, description=help)
+        command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         command.set_defaults(command=function)
         return command
 
@@ -56,6 +61,8 @@ def _parser():
 
     command = add("run", run.run, "run a whole job here, without HTTP")
     add_target(command)
+    command.epilog = _PARAMS
+    command.set_defaults(params=[])
     command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N processes")
     command.add_argument("--resume", action="store_true", help="go on with one that was cut")
     command.add_argument(
@@ -79,6 +86,8 @@ def _parser():
 
     command = add("link", link.link, "make a start link (for cron), an operator's link, or a job's")
     add_target(command)
+    command.epilog = _PARAMS
+    command.set_defaults(params=[])
     command.add_argument("of", metavar="start|operate|JOB", help="of what; JOB is a job's id")
     command.add_argument("--base", metavar="URL", help="where the Master is mounted")
     command.add_argument(

@@ -4,6 +4,7 @@ import contextlib
 import sys
 
 from httpmr.cli import show, target
+from httpmr.cli.params import given
 from httpmr.cli.sample import tried
 from httpmr.errors import JobError, Unfit
 
@@ -11,15 +12,18 @@ from httpmr.errors import JobError, Unfit
 def run(args):
     """Run a job to its end and print its stored output; return the exit code."""
     master = target.master(args.target)
-    if args.sample:
-        return tried(master.recipe, args.sample)
     work = master.work
+    if args.resume and args.params:
+        raise Unfit("a job that is resumed has its parameters already: leave them out")
+    params = {} if args.resume else given(master.recipe, args.params)
+    if args.sample:
+        return tried(master.recipe.of(params), args.sample)
     job = _unfinished(work, args.target) if args.resume else None
     again = f"httpmr run {args.target} --resume"
     try:
         # What user code prints is none of the results.
         with contextlib.redirect_stdout(sys.stderr), show.watch() as watch:
-            job = work.run(processes=args.j, job=job, progress=watch)
+            job = work.run(processes=args.j, job=job, progress=watch, params=params)
     except KeyboardInterrupt:
         if work.store.durable:
             show.say(f"interrupted; nothing is lost: go on with {again}")

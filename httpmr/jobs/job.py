@@ -27,7 +27,7 @@ class Job:
         self.id = found.id
         self.found = found
         self.recipe = recipe.name
-        self._sink = recipe.sink
+        self._made = recipe
         self._ledger = ledger
 
     @property
@@ -110,9 +110,10 @@ class Job:
 
     def _stored(self):
         """The index of the stored output; what a retry gives anew is seen when it is whole."""
-        if not isinstance(self._sink, Stored):
-            raise JobError(f"the output is not in the store: it went to {self._sink!r:.200}")
         record = self.record
+        sink = self._made.of(record.params).sink
+        if not isinstance(sink, Stored):
+            raise JobError(f"the output is not in the store: it went to {sink!r:.200}")
         entries = output(self._ledger.store).entries(self.id, 0, 0)
         if not (record.round and record.partitions):
             return entries

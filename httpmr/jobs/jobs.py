@@ -8,7 +8,7 @@ import random
 import time
 from itertools import islice
 
-from httpmr import engine
+from httpmr import codec, engine
 from httpmr.budget import Budget
 from httpmr.engine.blame import check_key
 from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
@@ -23,6 +23,9 @@ from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.state import ENDED
 from httpmr.state import Job as Record
+
+STEPPERS = 32
+"""Parameters that jobs had of late, whose recipes are kept."""
 
 _log = logging.getLogger("httpmr.jobs")
 
@@ -44,7 +47,8 @@ class Jobs:
         self.links = Links(store, recipe.name)
         self._identity = Identity(store, self.rng)
         self._secret = secret
-        self._stepper = Stepper(recipe, self.ledger, self.rng, clock, self._ended)
+        self._clock = clock
+        self._steppers = {}
 
     @property
     def instance(self) -> str:
@@ -57,17 +61,29 @@ class Jobs:
         secret = self._secret or self._identity.secret
         return secret.encode() if isinstance(secret, str) else secret
 
+    def stepper(self, params: dict) -> Stepper:
+        """Return what steps jobs with these parameters: RecipeError if there can be none."""
+        key = codec.dumps(params)
+        if key not in self._steppers:
+            recipe = self.recipe.of(params)
+            made = Stepper(recipe, self.ledger, self.rng, self._clock, self._ended)
+            while len(self._steppers) >= STEPPERS:
+                self._steppers.pop(next(iter(self._steppers)), None)
+            self._steppers[key] = made
+        return self._steppers[key]
+
     # Start and find
 
     def start(self, params: dict | None = None, *joins, by: str = "") -> Job:
         """Start a job and return it; `joins` are added to the commit that creates it.
 
         `by`, here and in each act below: who does it, in a few words; the job keeps them.
-        Raises InputError or OutputError where the source or the sink cannot be used.
+        Raises ParameterError for parameters the recipe does not take, InputError or OutputError
+        where the source or the sink cannot be used.
         """
-        recipe = self.recipe
-        if params:
-            raise RecipeError(f"the recipe {recipe.name} takes no parameters: {', '.join(params)}")
+        params = self.recipe.read(params or {})
+        stepper = self.stepper(params)
+        recipe = stepper.recipe
         recipe.sink.check(self.store)
         last = recipe.source.last()
         if last is not None:
@@ -77,12 +93,12 @@ class Jobs:
         record = Record(
             id,
             recipe.name,
-            params={},
+            params=params,
             shards=recipe.num_mappers,
             partitions=recipe.num_reducers if recipe.reducer else 0,
             started=now,
             last=last,
-            versions=self._stepper.versions,
+            versions=stepper.versions,
             acts=[[now, by[: control.LONGEST_NAME], "start"]],
         )
         try:
@@ -139,17 +155,34 @@ class Jobs:
         `job` is its id, or its record where that was just read; `driver`, who asks.
         """
         record = self._record(job) if isinstance(job, str) else job
-        step = self._stepper.step(record, at, budget, driver)
+        try:
+            stepper = self.stepper(record.params)
+        except RecipeError as error:
+            return self._unmade(record, error)
+        step = stepper.step(record, at, budget, driver)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)
         return step
 
+    def _unmade(self, record, error):
+        """Pause a job that the recipe, as it is now, cannot be made for."""
+        if record.state == "running":
+            message = f"its parameters do not fit the code any more: {error.message}"
+            try:
+                record = self.ledger.change(record, state="paused", error={"message": message})
+            except Conflict:
+                record = self._record(record.id)
+        return Step("stale", record, None)
+
     def here(self, id: str) -> Address | None:
         """Return the slice a new lane should begin with; None where nothing is open."""
-        return self._stepper.here(self._record(id))
+        record = self._record(id)
+        return self.stepper(record.params).here(record)
 
-    def run(self, processes: int = 1, job: Job | None = None, progress=None) -> Job:
-        """Carry a job, by default a new one, until it runs no more; return it.
+    def run(
+        self, processes: int = 1, job: Job | None = None, progress=None, params: dict | None = None
+    ) -> Job:
+        """Carry a job, or a new one with these parameters, until it runs no more; return it.
 
         `progress(status)` is called a few times a second.
         """
@@ -157,7 +190,7 @@ class Jobs:
             raise RecipeError(f"processes must be a whole number from 1, not {processes!r:.40}")
         if processes > 1:
             local.check(self)
-        job = job or self.start()
+        job = job or self.start(params)
         tell = progress and local.telling(job, progress)
         if processes == 1:
             local.work(self, job.id, tell)
@@ -183,7 +216,8 @@ class Jobs:
 
     def resume(self, id: str, by: str = "") -> None:
         """Let a paused job run on, by the code there is here; Unfit otherwise."""
-        control.resume(self.ledger, self._record(id), self._stepper.versions, by)
+        record = self._record(id)
+        control.resume(self.ledger, record, self.stepper(record.params).versions, by)
 
     def skip(self, id: str, by: str = "") -> None:
         """Put aside what a paused job stopped at; see control.skip."""
@@ -191,7 +225,9 @@ class Jobs:
 
     def retry(self, id: str, by: str = "") -> None:
         """Map again what a done job put aside, and reduce again; see retry.retry."""
-        retry(self.ledger, self._record(id), self.recipe, self._stepper.versions, by)
+        record = self._record(id)
+        stepper = self.stepper(record.params)
+        retry(self.ledger, record, stepper.recipe, stepper.versions, by)
 
     def cancel(self, id: str, by: str = "") -> None:
         """End a running or paused job for good; Unfit otherwise."""
@@ -206,8 +242,12 @@ class Jobs:
     # Links
 
     def start_link(self, every: float | None = None, params: dict | None = None) -> int:
-        """Make or change the start link; return its generation. `every` is in seconds."""
-        return self.links.make("start", every=every, params=params or {})
+        """Make or change the start link, which keeps the parameters; return its generation.
+
+        `every` is in seconds.
+        """
+        params = self.recipe.read(params or {})
+        return self.links.make("start", every=every, params=params)
 
     def start_link_generation(self) -> int | None:
         """Return the start link's generation; None where there is none."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from webob import exc
 
-from httpmr.errors import RecipeError
+from httpmr.errors import ParameterError
 from httpmr.web import pages, security, tables
 
 LISTED = 20
@@ -20,8 +20,8 @@ def mount(visit):
     return pages.redirect(visit.path(""))
 
 
-def console(visit):
-    """The jobs, and the form that starts one."""
+def console(visit, given=None, wrong=None):
+    """The jobs, and the form that starts one: `given` what was sent, `wrong` what is with it."""
     visit.must_operate()
     before = visit.query().get("before")
     found = visit.work.all(limit=LISTED + 1, before=before)
@@ -36,6 +36,7 @@ def console(visit):
         return pages.words(tables.jobs(recipe.name, facts(recipe), listed, older))
     return pages.page(
         "console.html",
+        400 if wrong else 200,
         mount=visit.mount,
         site=visit.request.environ.get("httpmr.site"),
         user=visit.user,
@@ -47,6 +48,7 @@ def console(visit):
         busy=any(row["state"] == "running" for row in listed),
         older=older,
         before=before,
+        form=form(recipe.parameters, given or {}, wrong or {}),
     )
 
 
@@ -60,12 +62,48 @@ def _row(visit, job, now):
 
 def new(visit):
     """Start a job. Whatever a form holds besides its CSRF token, or a JSON body, are parameters."""
-    params = visit.sent()
+    given = visit.sent()
     try:
-        job = visit.work.start(params, by=visit.user)
-    except RecipeError as error:
-        raise exc.HTTPBadRequest(str(error)) from None
-    return started(visit, job)
+        return started(visit, visit.work.start(asked(visit, given), by=visit.user))
+    except ParameterError as error:
+        return mistaken(visit, given, error)
+
+
+def asked(visit, given) -> dict:
+    """Return the parameters that were sent; ParameterError for wrong ones."""
+    recipe = visit.master.recipe
+    if visit.sends_json or recipe.parameters is None:
+        return recipe.read(given)
+    return recipe.parameters.sent(given)
+
+
+def mistaken(visit, given, error):
+    """Answer wrong parameters: by the form, with what is wrong beside each field."""
+    if visit.speaks_json or not visit.master.recipe.parameters:
+        raise exc.HTTPBadRequest(error.message) from None
+    return console(visit, given, error.fields or {"": error.message})
+
+
+def form(parameters, given, wrong) -> dict:
+    """Return what a page needs to ask for parameters."""
+    fields = [
+        {
+            "name": it.name,
+            "label": it.name.replace("_", " "),
+            "input": it.input,
+            "required": it.required,
+            "choices": it.choices,
+            "optional": it.optional,
+            "help": it.help,
+            "value": given.get(it.name, "") if given and not it.secret else it.text(it.default),
+            "checked": it.name in given if given else bool(it.default),
+            "step": "any" if it.kind.said == "a number" else None,
+            "wrong": wrong.get(it.name),
+        }
+        for it in (parameters.fields if parameters else ())
+    ]
+    names = {field["name"] for field in fields}
+    return {"fields": fields, "wrong": [it for name, it in wrong.items() if name not in names]}
 
 
 def started(visit, job):

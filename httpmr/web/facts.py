@@ -7,6 +7,7 @@ from httpmr.jobs.status import status
 from httpmr.state import ENDED, after
 from httpmr.web import output, pace, shards
 from httpmr.web.drivers import kinds
+from httpmr.web.plain import plain
 from httpmr.web.skew import skew
 
 BAD_SHOWN = 20
@@ -30,7 +31,7 @@ def facts(visit) -> dict:
             {"when": when, "who": who if sees or visit.user else None, "what": what}
             for when, who, what in record.acts
         ],
-        "params": record.params if sees else {},
+        "params": _params(visit.master.recipe.parameters, record.params) if sees else {},
         "phases": told,
         "left": pace.left(told, here) if running and idle < pace.LATELY else None,
         "drivers": kinds(pace.drivers(every, now)) if running else {},
@@ -46,6 +47,11 @@ def facts(visit) -> dict:
         "results": output.first_rows(visit) if sees and record.state == "done" else None,
         "actions": actions(record),
     }
+
+
+def _params(parameters, values):
+    shown = parameters.shown(values) if parameters else values
+    return {name: plain(value) for name, value in shown.items()}
 
 
 def _skew(visit, record, here):

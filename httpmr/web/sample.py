@@ -2,9 +2,9 @@
 
 from webob import exc
 
-from httpmr.errors import HttpmrError
+from httpmr.errors import HttpmrError, ParameterError
 from httpmr.jobs.sample import Sample, sample
-from httpmr.web import draw, pages
+from httpmr.web import console, draw, pages
 from httpmr.web.plain import plain
 
 RECORDS = 200
@@ -13,9 +13,11 @@ SHOWN = 50
 
 def tried(visit):
     """Try the recipe on some records, and show them, their pairs and the results side by side."""
-    visit.sent()
+    given = visit.sent()
     try:
-        came = sample(visit.master.recipe, RECORDS)
+        came = sample(visit.master.recipe.of(console.asked(visit, given)), RECORDS)
+    except ParameterError as error:
+        return console.mistaken(visit, given, error)
     except HttpmrError as error:
         raise exc.HTTPConflict(error.message) from None
     if visit.wants_json:
@@ -25,6 +27,7 @@ def tried(visit):
         mount=visit.mount,
         name=visit.master.recipe.name,
         csrf=visit.csrf,
+        given=given,
         records=came.records[:SHOWN],
         results=came.results[:SHOWN],
         failed=[one for one in came.records if one.error],

@@ -247,13 +247,13 @@ def test_a_slice_is_as_long_as_the_recipe_says():
     job = made.start()
     view = job_path(made, job, "view")
     seen = []
-    step = made.work._stepper.step
+    step = made.work.stepper({}).step
 
     def noted(*args):
         seen.append(args[2])
         return step(*args)
 
-    made.work._stepper.step = noted
+    made.work.stepper({}).step = noted
     more = "slice_seconds=1e9&seconds=1e9&budget=1e9&records=1e9"
     ask(made, view + "step", "POST", more, json.dumps({"seconds": 1e9}).encode())
     ask(made, view + "go/1.s0.0.0.0", query=more)
