@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from simulator import recipes
 from simulator.databases import Home
-from simulator.mutants import MUTANTS, caught
+from simulator.mutants import MUTANTS, caught, unbroken
 from simulator.sweep import KINDS, sweep
 from simulator.trial import drawn, expected
 
@@ -56,7 +56,10 @@ def test_each_fault_at_each_commit_in_a_database(database_url):
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_broken_protocol_is_caught(mutant):
-    assert caught(mutant), f"no {mutant.check} failed: look for the hole in the simulator"
+    found = caught(mutant)
+    assert found, f"no {mutant.check} failed: look for the hole in the simulator"
+    if mutant.cases:  # else the runs are those of `test_random_schedules`
+        assert not unbroken(mutant, found.runs)
 
 
 def test_what_is_expected_is_what_plain_python_says():

@@ -89,7 +89,9 @@ def caught():
     for mutant in mutants.MUTANTS:
         found = mutants.caught(mutant)
         missed += found is None
-        print(f"{mutant.name}: {mutant.check}, {found[0] if found else 'NOT CAUGHT'}", flush=True)
+        print(
+            f"{mutant.name}: {mutant.check}, {found.where if found else 'NOT CAUGHT'}", flush=True
+        )
     return int(missed > 0)
 
 

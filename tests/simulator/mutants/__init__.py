@@ -3,7 +3,7 @@
 One that no check catches is a hole in the simulator, or shows that what it breaks is not needed.
 """
 
-from . import commits, fence, output, pages
-from .mutant import MUTANTS, caught
+from . import care, commits, fence, output, pages
+from .mutant import MUTANTS, caught, unbroken
 
-__all__ = ["MUTANTS", "caught", "commits", "fence", "output", "pages"]
+__all__ = ["MUTANTS", "care", "caught", "commits", "fence", "output", "pages", "unbroken"]

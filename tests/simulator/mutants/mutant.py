@@ -3,6 +3,7 @@
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from inspect import signature
+from itertools import islice
 from typing import NamedTuple
 
 from ..recipes import BY_NAME, CASES, TINY
@@ -17,6 +18,14 @@ class Mutant(NamedTuple):
     check: str
     cases: tuple  # names; () = all
     wraps: list
+
+
+class Caught(NamedTuple):
+    """Where a mutant was caught: in the last of so many runs."""
+
+    where: str
+    message: str
+    runs: int
 
 
 MUTANTS = []
@@ -67,15 +76,28 @@ def _called_alike(original, function):
 
 
 def caught(mutant):
-    """Return where the mutant's check first fails, and the message; None if it does not."""
-    cases = [BY_NAME[name] for name in mutant.cases] or CASES
-    for case in cases:
-        expected(case)
+    """Return a Caught: where the mutant's check first fails; None if it does not."""
+    for case in _cases(mutant):
+        expected(case)  # by the package as it is
     with mutated(mutant):
-        for where, failures in _swept(cases) if cases[0] in TINY else _drawn(cases):
+        for runs, (where, failures) in enumerate(_runs(mutant), 1):
             if mutant.check in failures:
-                return where, failures[mutant.check]
+                return Caught(where, failures[mutant.check], runs)
     return None
+
+
+def unbroken(mutant, runs):
+    """Return what fails, {where: failures}, in as many of the same runs without the mutant."""
+    return {where: failures for where, failures in islice(_runs(mutant), runs) if failures}
+
+
+def _cases(mutant):
+    return [BY_NAME[name] for name in mutant.cases] or CASES
+
+
+def _runs(mutant):
+    cases = _cases(mutant)
+    return _swept(cases) if cases[0] in TINY else _drawn(cases)
 
 
 def _drawn(cases):
