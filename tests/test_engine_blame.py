@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from slices import groups, lines, mapped
+from slices import groups, lines, map_task, mapped
 
 from httpmr import counters, reducers
 from httpmr.engine import blame
@@ -249,6 +249,13 @@ class TestBlame:
 
         bad = mapped(mapper).bad
         assert bad.message.startswith("OperationalError: no such table: missing")
+
+    def test_what_stops_a_slice_leaves_its_task_where_it_was(self):
+        task = map_task(cursor=3, marks=(5, 7), notes={"most": 2})
+        for outcome in (blame.paused(task, "why"), blame.failed(task, "why")):
+            assert "why" in (outcome.pause, outcome.fail)
+            assert (outcome.cursor, outcome.marks, outcome.notes) == (3, (5, 7), {"most": 2})
+            assert not (outcome.done or outcome.records or outcome.bad)
 
     def test_a_file_that_is_not_there_is_the_records_fault(self):
         outcome = self.raising(FileNotFoundError(errno.ENOENT, "no such file"))

@@ -134,6 +134,7 @@ class TestSourceTrouble:
             ([(1, 1), (None, 1)], "gave None as a key"),
             ([(0, 1)], "gave the key 0 again: it must go on after that one"),
             ([(object, 1)], "gave a key that cannot be kept: a value of type type"),
+            ([("k" * 100_000, 1)], "gave a key of 100,005 bytes, 'kkkkk"),
             ([1], "failed: TypeError: cannot unpack"),
         ],
     )

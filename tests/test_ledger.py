@@ -7,6 +7,7 @@ from httpmr import codec
 from httpmr.errors import Conflict
 from httpmr.interfaces import Batch
 from httpmr.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger, receipt
+from httpmr.ledger.places import task_key
 from httpmr.state import Bad, Job, Outcome, Task
 from httpmr.stores import MemoryStore
 
@@ -215,6 +216,26 @@ class TestRenew:
         with pytest.raises(Conflict):
             ledger.renew(task, SECONDS)
         assert only(ledger, job) == rival
+
+
+class TestCheck:
+    def test_what_is_held_passes_and_what_was_overtaken_is_told(self, ledger, clock):
+        job = made(ledger)
+        task = claimed(ledger, job)
+        ledger.check(task)
+        ledger.check(task := ledger.renew(task, SECONDS))
+        clock.now = task.lease
+        rival = claimed(ledger, job)
+        with pytest.raises(Conflict, match="taken over"):
+            ledger.check(task)
+        ledger.check(rival)
+
+    def test_so_is_what_was_done(self, ledger):
+        job = made(ledger)
+        task = claimed(ledger, job)
+        ledger.commit(job, task, Outcome(done=True))
+        with pytest.raises(Conflict):
+            ledger.check(task)
 
 
 class TestRelease:
@@ -568,6 +589,15 @@ class TestTurn:
         turned = slow.turn(job, following(1))
         assert turned == present(ledger, job)
         assert (turned.state, turned.phase) == ("paused", "map")
+
+    def test_a_job_whose_tasks_were_swept_up_goes_no_further(self, ledger, store):
+        job = self.finished(ledger)
+        batch = Batch()
+        batch.delete(task_key(only(ledger, job, "done")))
+        store.commit(batch)
+        before = dump(store)
+        assert ledger.turn(job, following(1)) is job
+        assert dump(store) == before
 
     def test_a_job_deleted_meanwhile_stays_deleted(self, ledger, store):
         job = self.finished(ledger)
