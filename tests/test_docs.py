@@ -1,5 +1,6 @@
 """What the guides say, held to it: every block of Python and every command in them is run."""
 
+import ast
 import json
 import os
 import re
@@ -93,3 +94,22 @@ def test_links_lead_somewhere():
     for guide in GUIDES:
         for path in re.findall(r"\]\(([^)#:]+)\)", TEXT[guide.name]):
             assert (guide.parent / path).exists(), f"{guide.name}: {path}"
+
+
+def collected(path):
+    """Return the names of the tests in a module, and in its classes."""
+    body = ast.parse(path.read_text("utf-8")).body
+    body += [node for kind in body if isinstance(kind, ast.ClassDef) for node in kind.body]
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    return {name for name in names if name.startswith("test_")}
+
+
+def test_each_test_that_holds_a_promise_is_there():
+    """And it is one: where there are several of a name, its file is named, too."""
+    modules = [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("httpmr/testing/*.py")]
+    there = {path.name: collected(path) for path in modules}
+    named = re.findall(r"`(?:(test_\w+\.py)::)?(test_\w+)`", TEXT["reliability.md"])
+    assert len(named) > 90
+    for file, name in named:
+        found = [path for path in there if name in there[path] and file in ("", path)]
+        assert len(found) == 1, f"{name} is in {found}"
