@@ -53,6 +53,12 @@ def test_the_form_asks_for_each_by_its_kind():
     assert help.text == "the <first> day"
 
 
+def test_a_part_that_is_made_of_them_is_said_to_be():
+    _, browser = web()
+    page = browser.get("/")
+    assert "<lambda>(parameters)" in page.html.text and " at 0x" not in page
+
+
 def test_a_form_starts_a_job():
     one, browser = web()
     form = browser.get("/").forms[0]

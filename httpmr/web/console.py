@@ -170,6 +170,8 @@ def _cut(said):
 
 def _doc(thing):
     """The first paragraph of what a part says of itself, or of the function that it is."""
+    if inspect.isroutine(thing):
+        return inspect.getdoc(thing)
     function = (
         vars(thing).get("map") or vars(thing).get("reduce") if hasattr(thing, "__dict__") else None
     )
@@ -194,6 +196,8 @@ def facts(recipe) -> dict[str, str]:
 
 
 def _said(thing):
+    if inspect.isroutine(thing):
+        return f"{thing.__qualname__}(parameters)"
     if type(thing).__repr__ is object.__repr__:
         return f"{type(thing).__name__}()"
     said = re.sub(r"://([^:/@\s]*):[^@\s]*@", r"://\1:…@", repr(thing))
