@@ -11,12 +11,16 @@ TEST = [
     "pytest>=8.3",
     "WebTest>=3.0",
     "hypothesis>=6.100",
+    "coverage>=7.6",
     "flask>=3.0",
     "django>=5.0",
     "starlette>=0.40",
     "a2wsgi>=1.10",
     # The stories kill and restart the server that most deployments use.
     "gunicorn>=23.0",
+    # They lead Debian's Chromium through the console, and look for what keeps people out of it.
+    "playwright>=1.49",
+    "axe-playwright-python>=0.1.4",
 ]
 
 setup(

@@ -1,6 +1,8 @@
 """A job's page, its status, and what an operator does with it."""
 
 import html
+from dataclasses import replace
+from time import process_time
 from unittest.mock import Mock
 
 import pytest
@@ -20,6 +22,8 @@ from weblib import (
 
 from httpmr import counters
 from httpmr.errors import InputError, JobError
+from httpmr.interfaces import Batch
+from httpmr.ledger import places
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore
 
@@ -551,3 +555,43 @@ def test_control_characters_do_not_get_into_a_terminal():
     made = master({"\x1b]0;title\x07": "x"}, mapper=mapper)
     text = asked(stranger(made), link(made, made.run(), "view"), "text/plain").text
     assert "\x1b" not in text and "\x07" not in text and "gone" in text
+
+
+# A job of many shards
+
+
+@pytest.fixture(scope="module")
+def thousand():
+    """A job in its map phase, of 1,000 shards that all have a history."""
+    made = master({n: f"word{n % 97}" for n in range(20_000)}, num_mappers=1000)
+    job = made.start()
+    while job.record.phase == "split":
+        made.work.step(job.id)
+    store, ledger = made.work.store, made.work.ledger
+    batch = Batch()
+    for task in ledger.tasks(job.record, "open"):
+        spans = [number for n in range(12) for number in (1e9 + n + 0.5, 1e9 + n + 1.25, 12345)]
+        drivers = {f"wget {n:04x}": 1e9 + n for n in range(4)}
+        worked = {"slice": 12, "records": 12 * 12345, "progress": 0.5, "cursor": task.until}
+        full = replace(task, spans=spans, drivers=drivers, **worked)
+        places.put(batch, places.task_key(task), full)
+        if len(batch.puts) == 300:
+            store.commit(batch)
+            batch = Batch()
+    store.commit(batch)
+    return made, job
+
+
+@pytest.mark.parametrize("scope", ["view", "drive"])
+def test_the_page_of_a_thousand_shards_is_small_and_quick(thousand, scope):
+    made, job = thousand
+    web, url = stranger(made), link(made, job, scope)
+    page = web.get(url)
+    assert len(page.html.select(".grid a")) == 1000
+    assert len(page.body) < 200_000
+    spent = []
+    for _ in range(10):  # the least: what else the machine does is no part of it
+        began = process_time()
+        web.get(url)
+        spent.append(process_time() - began)
+    assert min(spent) < 0.1

@@ -76,7 +76,8 @@ def _label(it, unit, brief, show):
     if it["lease"] and it["state"] == "at work":
         said.append(f"leased for {it['lease']:.0f} s")
     if it.get("range"):
-        said.append("from {} to {}".format(*(_end(key, show) for key in it["range"])))
+        after, until = it["range"]
+        said.append(f"from {_end(after, 'the start', show)} to {_end(until, 'the end', show)}")
     if it.get("cursor") is not None:
         said.append(f"at {show(it['cursor'])[:SHORT]}")
     if it.get("error"):
@@ -88,5 +89,5 @@ def _many(n, what):
     return f"{n:,} {what if n != 1 else what[:-1]}"
 
 
-def _end(key, show):
-    return "the end" if key is None else show(key)[:SHORT]
+def _end(key, open, show):
+    return open if key is None else show(key)[:SHORT]
