@@ -25,6 +25,7 @@ from httpmr.errors import (
 )
 from httpmr.interfaces import Batch, Sink, Source
 from httpmr.jobs import Address, Jobs, local
+from httpmr.jobs.identity import FORMAT
 from httpmr.sources import Memory
 from httpmr.state import Job as Record
 from httpmr.state import Task
@@ -90,6 +91,13 @@ class TestStart:
         store.commit(batch)
         with pytest.raises(FormatError, match=r"and this httpmr reads up to 1\.0"):
             made(store=store).start()
+
+    def test_one_of_an_older_minor_format_is_read(self, monkeypatch):
+        store = MemoryStore(clock=Clock())
+        job = made(store=store).start()
+        monkeypatch.setattr("httpmr.jobs.identity.FORMAT", (FORMAT[0], FORMAT[1] + 1))
+        newer = made(store=store)
+        assert carried(newer, newer.find(job.id)).state == "done"
 
     def test_parameters_are_refused_while_recipes_take_none(self):
         with pytest.raises(RecipeError, match="the recipe r takes no parameters: since, until"):

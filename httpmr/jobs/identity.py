@@ -9,7 +9,10 @@ from httpmr.errors import Conflict, FormatError, WrongStore
 from httpmr.interfaces import Batch
 
 FORMAT = (1, 0)
-"""[major, minor] of what is stored: an older minor is read, another major refused."""
+"""[major, minor] of what is stored: an older minor is read, another major refused.
+
+So is a newer minor: whoever does not know a field of a record would lose it in writing it again.
+"""
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _META = keys.pack(("meta",))
