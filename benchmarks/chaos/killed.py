@@ -15,10 +15,10 @@ from benchmarks.chaos.workers import Workers
 from benchmarks.server import Server
 
 WORKERS = 8
-BETWEEN = 0.25  # seconds, on the average
+EVERY = 5  # slices that are committed for one that is killed, on the average
 HURRY = 5.0  # else the killed leases, of two seconds, would be most of what there is
+HOLDING = 0.5  # of them hold a lease; the rest may be anywhere in a request
 BLAMED = "requests died"
-HOLDING = 0.9  # of them hold a lease; the rest may be anywhere in a request
 
 
 def measured(home: Home, faults: int, seconds: float, rng: random.Random) -> Done:
@@ -33,17 +33,21 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random) -> Don
 
     def strike(over):
         nonlocal held
-        done = 0
+        done, due = 0, 0
         while done < faults and not over():
-            time.sleep(rng.uniform(0, 2 * BETWEEN))
+            time.sleep(rng.uniform(0, 2 * site.slice_seconds))
+            if workers.slices() < due:
+                continue
             holding = rng.random() < HOLDING
             pid = workers.any(rng, lambda note: note.until if holding else note.busy)  # noqa: B023
             if pid is None:
                 continue
             workers.signal(pid, signal.SIGKILL)
             note = workers.note(pid)
-            done += note.busy
-            held += note.until > 0
+            if note.busy:
+                done += 1
+                held += note.until > 0
+                due = workers.slices() + rng.randint(1, 2 * EVERY - 1)
         return done
 
     with Server(

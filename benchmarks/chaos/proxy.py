@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 FATES = ("before", "after", "at once")
+_WRITES = (b"\x03INSERT", b"\x03UPDATE", b"\x03DELETE")
 
 
 def postgres(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -29,11 +30,14 @@ def postgres(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 def mariadb(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield what a client of MariaDB sends."""
+    """Yield what a client of MariaDB sends. A COMMIT of nothing, as when it connects, is none."""
+    wrote = False
     while True:
         head = read(4)
         body = read(int.from_bytes(head[:3], "little"))
-        yield head + body, body.upper().startswith(b"\x03COMMIT")
+        commit = body.upper().startswith(b"\x03COMMIT")
+        yield head + body, commit and wrote
+        wrote = not commit and (wrote or body.upper().startswith(_WRITES))
 
 
 class Proxy:

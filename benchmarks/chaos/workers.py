@@ -18,7 +18,7 @@ from benchmarks.measure import children
 from httpmr.ledger import Ledger
 
 _NOTE = struct.Struct("?d")
-_FOLDER = "workers"
+_FOLDER, _COMMITTED = "workers", "committed"
 
 
 class Note(NamedTuple):
@@ -50,6 +50,11 @@ class Workers:
         """Return one of the workers that `fits`; None if there is none."""
         found = [pid for pid in self.alive() if pid not in but and fits(self.note(pid))]
         return rng.choice(found) if found else None
+
+    def slices(self) -> int:
+        """Return how many slices were committed so far."""
+        committed = Path(self.folder, _COMMITTED)
+        return committed.stat().st_size if committed.exists() else 0
 
     def signal(self, pid: int, number: int) -> None:
         """Send a signal, if the worker is still there."""
@@ -87,6 +92,8 @@ def noted(folder: str, hurry: float) -> Callable:
         def end(*args, **given):
             done = method(*args, **given)
             note(True)
+            with open(place / _COMMITTED, "ab", buffering=0) as file:
+                file.write(b".")
             return done
 
         return end
