@@ -25,6 +25,7 @@ class Counting(MemoryStore):
 def test_a_slice_takes_one_read_of_the_job(way):
     store = Counting()
     made = one_by_one(master(store=store))
+    made.clock = lambda: 1000.0
     web = client(made)
     job = made.start()
     drive = made.link("drive", job=job) + "/drive"

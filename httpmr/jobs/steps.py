@@ -80,11 +80,13 @@ class Stepper:
         user code, the source or the sink do wrong is raised: it is in the job.
         """
         began = self.clock()
-        job = self._turned(checked(self.ledger, job, self.versions))
+        job = checked(self.ledger, job, self.versions)
+        place = self.lanes.room()
+        if place is None and job.state == "running":
+            return Step("busy", job, at)  # and no shard need be given away for this lane
+        job = self._turned(job)
         if job.state != "running":
             return Step("stale", job, None)
-        if (place := self.lanes.room()) is None:
-            return Step("busy", job, at)  # and no shard need be given away for this lane
         if at is None:
             task = self._free(job)
         else:

@@ -153,7 +153,7 @@ def _ended(visit, record):
 
 
 def _onward(visit, ways, refresh):
-    status = visit.job.status(keys=False)
+    status = _glimpse(visit, visit.record)
     return _page(visit, status, "Running.", next=ways, refresh=refresh)
 
 
