@@ -430,7 +430,7 @@ def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
     assert page.html.select_one("#drive a#here") and "wget -q" in page.text
     web.post(link(made, job) + "step")
     again = web.get(link(made, job)).text
-    assert "Stalled" not in again and "Driven by 1 program in the last minute" in again
+    assert "Stalled" not in again and "Drivers in the last minute: program." in again
     clock.pass_(3600)
     assert "Stalled: no driver for 1 h" in web.get(link(made, job)).text
     made.work.pause(job.id)

@@ -105,7 +105,9 @@ const say = (text) => { const at = find("#doing"); if (at && at.textContent !== 
 
 function drive(lanes) {
   const { step, job } = find("#here").dataset;
-  run = { lanes, step, job, slices: 0, driver: Math.random().toString(36).slice(2) };
+  const driver = sessionStorage.getItem("driver") || Math.random().toString(36).slice(2);
+  run = { lanes, step, job, driver, slices: 0 };
+  sessionStorage.setItem("driver", driver);
   sessionStorage.setItem(job, lanes);
   show();
   for (let n = 0; n < lanes; n++) lane(run);
