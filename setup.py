@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 POSTGRES = ["psycopg[binary]>=3.2"]
 MYSQL = ["PyMySQL>=1.1"]
+REDIS = ["redis>=5.0"]
 CLI = ["waitress>=3.0", "rich>=13.9"]
 TEST = [
     "pytest>=8.3",
@@ -47,7 +48,8 @@ setup(
         "cli": CLI,
         "postgres": POSTGRES,
         "mysql": MYSQL,
-        "test": [*CLI, *POSTGRES, *MYSQL, *TEST],
+        "redis": REDIS,
+        "test": [*CLI, *POSTGRES, *MYSQL, *REDIS, *TEST],
     },
     entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
     classifiers=[

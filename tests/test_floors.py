@@ -32,6 +32,7 @@ LIBRARIES = {
     "jinja2": lambda path: path.parts[0] == "web",
     "sqlalchemy": lambda path: path.name == "sql.py" or "sql" in path.parts,
     "pytest": lambda path: path.parts[0] == "testing",
+    "redis": lambda path: path.name == "redis.py",
     "waitress": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
 }
