@@ -7,9 +7,10 @@ from benchmarks.chaos.homes import Home, home
 from benchmarks.chaos.postgres import Postgres, programs
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.storm import Done, weathered
+from benchmarks.chaos.workers import Workers
 from benchmarks.server import Server
 
-BETWEEN = 0.6  # seconds that it may work, on the average
+EVERY = 12  # slices that are committed for one that is killed, on the average
 HURRY = 5.0  # leases of requests that nobody knows of are over so much sooner
 
 
@@ -21,15 +22,19 @@ def measured(given: Home, faults: int, seconds: float, rng: random.Random) -> Do
         site = Site(own.folder, own.url, since=time.time(), hurry=HURRY)
 
         def strike(over):
-            done = 0
+            done, due = 0, 0
             while done < faults and not over():
-                time.sleep(rng.uniform(0, 2 * BETWEEN))
+                time.sleep(rng.uniform(0, site.slice_seconds))
+                if workers.slices() < due:
+                    continue
                 if found := postgres.backends():
                     done += postgres.kill(rng.choice(found))
+                    due = workers.slices() + rng.randint(1, 2 * EVERY - 1)
             return done
 
         with Server(
             "benchmarks.chaos.site:application", site.environ, "--workers=4", "--preload"
         ) as server:
+            workers = Workers(server, site.folder)
             done = weathered(site, server.site, strike, seconds)
     return done._replace(note="SIGKILL, in a server of our own")

@@ -11,7 +11,7 @@ from benchmarks.chaos.site import Site
 from benchmarks.chaos.storm import Done, weathered
 from benchmarks.server import Server
 
-SHARE = 0.08  # of all COMMITs
+SHARE = 0.12  # of all COMMITs
 HURRY = 5.0  # leases that nobody knows of are over so much sooner
 PLAIN = {
     "PostgreSQL": {"sslmode": "disable", "gssencmode": "disable"},

@@ -14,6 +14,7 @@ from benchmarks.chaos.workers import Workers
 from benchmarks.server import Server
 
 WORKERS = 8
+EVERY = 4  # slices that are committed for one that is paused, on the average
 AT_ONCE = 4  # that many stand still; the rest carry on
 BEYOND = 1.5  # seconds beyond the lease, at most
 
@@ -32,11 +33,11 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random, fenced
             del stopped[pid]
 
     def strike(over):
-        done = 0
+        done, due = 0, 0
         while (done < faults or stopped) and not over():
             time.sleep(0.01)
             wake(time.monotonic())
-            if done == faults or len(stopped) == AT_ONCE:
+            if done == faults or len(stopped) == AT_ONCE or workers.slices() < due:
                 continue
             pid = workers.any(rng, lambda note: note.until > 0, stopped)
             if pid is None:
@@ -45,6 +46,7 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random, fenced
             if until := workers.note(pid).until:
                 stopped[pid] = until + rng.uniform(0.1, BEYOND)
                 done += 1
+                due = workers.slices() + rng.randint(1, 2 * EVERY - 1)
             else:  # it was quicker
                 workers.signal(pid, signal.SIGCONT)
         done -= len(stopped)  # not paused for long enough

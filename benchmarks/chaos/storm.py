@@ -17,7 +17,7 @@ from httpmr.errors import StoreError, Unreachable
 from httpmr.jobs.job import Job
 
 LANES = 3
-CALM = 120.0
+CALM = 300.0
 """Seconds in which the jobs at hand must end once nothing goes wrong any more."""
 
 
@@ -82,7 +82,7 @@ def weathered(
             faults = strike(over)
         finally:
             calm.set()
-            limit = threading.Timer(CALM / 4 if control else CALM, late.set)
+            limit = threading.Timer(CALM / 10 if control else CALM, late.set)
             limit.start()
             pool.shutdown()
             limit.cancel()
@@ -101,6 +101,8 @@ def _job(site, name, link, late, mend):
         if "job" not in status:
             return [f"{name}: no job could be begun"]
         job = patiently(lambda: work.find(status["job"]))  # noqa: B023
+        if late.is_set() and status["state"] == "running":
+            return [f"{name}, job {job.id}: not done within {CALM:g} s of calm"]
         if status["state"] != "paused":
             break
         if not (mend and mend(job)):
@@ -116,7 +118,7 @@ def driven(link: str, late: threading.Event, lanes: int = LANES) -> dict:
     """Drive a job, however long nobody answers; return its status."""
     while True:
         try:
-            return drive(link, lanes, stop=late, patience=CALM)
+            return drive(link, lanes, stop=late, patience=60.0)
         except Unreachable:
             if late.is_set():
                 raise
