@@ -71,7 +71,18 @@ class Record:
     def of(cls, plain: dict, stored: bytes | None = None):
         """Make the record again; fields of a newer minor format are passed over."""
         known = _names(cls)
+        if plain.keys() == known.keys():  # mostly, and then none has to be looked at
+            record = object.__new__(cls)
+            record.__dict__.update(plain, stored=stored)
+            return record
         return cls(**{k: v for k, v in plain.items() if k in known}, stored=stored)
+
+
+def replace(record: Record, **fields):
+    """As that of `dataclasses` does, but faster: many records are made for a slice."""
+    replaced = object.__new__(type(record))
+    replaced.__dict__.update(record.__dict__, **fields)
+    return replaced
 
 
 @cache

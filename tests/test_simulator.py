@@ -1,5 +1,6 @@
 """Many requests at once, and all that can go wrong: the answer is that of one request alone."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -21,6 +22,15 @@ REPLAY = "replay it with: python -m tests.simulator"
 # In a database a run takes ten times as long, so there faults strike at commits alone, and those
 # do not come twice that differ in what the requests do, and not in what the database does.
 AT_COMMITS = [kind for kind in KINDS if not {"clock", "end", "middle"} & set(kind.split())]
+
+
+@pytest.fixture(autouse=True)
+def rarely_collected():
+    """A trial is many circles of garbage: to look for them all the time takes a tenth of it."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("part", range(10))

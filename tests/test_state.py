@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from httpmr import codec
-from httpmr.state import ENDED, PHASES, TRANSITIONS, Bad, Job, Outcome, Task, after
+from httpmr.state import ENDED, PHASES, TRANSITIONS, Bad, Job, Outcome, Task, after, replace
 
 JOB = Job("abc-1", "words", {"n": 1}, shards=8, partitions=4, last=("path", 99))
 TASK = Task("abc-1", "map", (3, -1), marks=(1, "a"), cursor=("k", None), notes={"most": 2})
@@ -61,6 +61,19 @@ class TestRecords:
 
     def test_fields_of_a_newer_format_are_passed_over(self, record):
         assert type(record).of({**record.plain(), "newer": 1}) == record
+
+    def test_fields_that_an_older_format_has_not_are_what_they_are_at_first(self, record):
+        older = record.plain()
+        name = next(f.name for f in dataclasses.fields(record) if f.default == 0)
+        del older[name]
+        assert type(record).of(older) == dataclasses.replace(record, **{name: 0})
+
+    def test_replaced_they_are_what_dataclasses_make_of_them(self, record):
+        stored = dataclasses.replace(record, stored=b"x")
+        fields = {f.name: 9 for f in dataclasses.fields(record)[2:4]}
+        assert replace(stored, **fields) == dataclasses.replace(stored, **fields)
+        assert replace(stored, **fields).stored == b"x"
+        assert stored == record
 
     def test_they_are_frozen(self, record):
         with pytest.raises(dataclasses.FrozenInstanceError):

@@ -7,7 +7,6 @@ ledger does not know what a slice does.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 
 from httpmr import codec, counters, keys
@@ -17,7 +16,7 @@ from httpmr.ledger.aside import bad_entries
 from httpmr.ledger.outcomes import finish, judge, judged
 from httpmr.ledger.places import job_key, put, task_key, wanted_key
 from httpmr.ledger.pulse import seen
-from httpmr.state import ENDED, Job, Outcome, Task, after
+from httpmr.state import ENDED, Job, Outcome, Task, after, replace
 
 LONGEST_LEASE = 600.0
 SLOWEST = 1 / 64

@@ -1,12 +1,10 @@
 """What an outcome makes of its task and of the job: plain computing, and what goes into a batch."""
 
-from dataclasses import replace
-
 from httpmr import counters
 from httpmr.ledger.aside import put_bad
 from httpmr.ledger.places import put, task_key, wanted_key
 from httpmr.ledger.pulse import spent
-from httpmr.state import after
+from httpmr.state import after, replace
 
 FASTER = 1.02
 """How a pace grows back with each commit: slowly, for to go too far costs a lease."""

@@ -11,11 +11,10 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from httpmr import codec, keys
 from httpmr.interfaces import Batch
-from httpmr.state import Task
+from httpmr.state import Task, replace
 
 
 def job_key(recipe, id):
