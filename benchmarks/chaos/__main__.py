@@ -42,10 +42,10 @@ def unfenced(*given):
 
 
 CASES = {
-    "killed": Case(killed.measured, 1000, 40),
+    "killed": Case(killed.measured, 1000, 25),
     "paused": Case(paused.measured, 200, 12),
     "paused, no fence": Case(unfenced, 40, 12, control=True),
-    "dropped": Case(dropped.measured, 1000, 100, SERVERS),
+    "dropped": Case(dropped.measured, 1000, 50, SERVERS),
     "backends": Case(backends.measured, 100, 6, ("PostgreSQL",)),
     "full": Case(full.measured, 20, 2, ("SQLite",)),
     "elsewhere": Case(elsewhere.measured, 200, 20),

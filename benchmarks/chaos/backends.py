@@ -18,7 +18,7 @@ def measured(given: Home, faults: int, seconds: float, rng: random.Random) -> Do
     """Kill so many, each after all is back; in a server of our own, for others share the usual."""
     if programs() is None:
         return Done(0, 0, [], skipped="the programs of PostgreSQL are not here")
-    with Postgres(given.folder) as postgres, home(given.kind, postgres.url) as own:
+    with Postgres(given.folder) as postgres, home(given.kind, postgres.url, killed=True) as own:
         site = Site(own.folder, own.url, since=time.time(), hurry=HURRY)
 
         def strike(over):

@@ -3,9 +3,9 @@
 import random
 
 from benchmarks.chaos.homes import Home, home
-from benchmarks.chaos.hosts import asked
+from benchmarks.chaos.hosts import asked, waited
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.storm import Done, patiently, weathered
+from benchmarks.chaos.storm import Done, weathered
 from benchmarks.server import Server
 
 WAYS = (
@@ -46,7 +46,7 @@ def measured(first: Home, faults: int, seconds: float, rng: random.Random) -> Do
             Server(application, here.environ, *OPTIONS) as server,
             Server(application, there.environ, *OPTIONS) as other,
         ):
-            patiently(lambda: there.masters[there.names[0]].jobs())
+            waited(other.site)
             done = weathered(here, server.site, strike, seconds)
         for name in there.names:
             if found := there.masters[name].jobs():

@@ -4,7 +4,7 @@ import random
 import time
 
 from benchmarks.chaos.homes import Home
-from benchmarks.chaos.hosts import asked
+from benchmarks.chaos.hosts import asked, waited
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.storm import Done
 from benchmarks.server import Server
@@ -24,6 +24,7 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random) -> Don
     with Server(
         "benchmarks.chaos.site:application", site.environ, "--workers=2", "--preload"
     ) as server:
+        waited(server.site)
         while done < faults and time.monotonic() < deadline:
             found = (_block if done % 2 else _output)(site, server.site, rng)
             wrong.extend(found)
@@ -57,12 +58,8 @@ def _output(site, address, rng):
 
 def _started(site, address):
     master = site.masters["grouped"]
-    deadline = time.monotonic() + 30
-    while not (code := asked("POST", f"{address}/grouped/jobs", "{}")).said.get("job"):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"no job can be started: {code}")
-        time.sleep(0.05)
-    return master, master.work.find(code.said["job"])
+    started = asked("POST", f"{address}/grouped/jobs", "{}")
+    return master, master.work.find(started.said["job"])
 
 
 def _flip(store, id, what, rng):

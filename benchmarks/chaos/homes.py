@@ -36,21 +36,24 @@ def folder() -> Iterator[str]:
 
 
 @contextmanager
-def home(kind: str, server: str) -> Iterator[Home]:
-    """Yield an empty Home on a server."""
+def home(kind: str, server: str, killed: bool = False) -> Iterator[Home]:
+    """Yield an empty Home on a server.
+
+    One that will be `killed` must have written what it committed; others need not wait for that.
+    """
     with folder() as place:
         if not server:
             url = f"sqlite:///{place}/jobs.db"
             yield Home(kind, server, url, place)
             sql.close(sql.engine(url))
             return
-        with _schema(server) as url:
+        with _schema(server, killed) as url:
             yield Home(kind, server, url, place)
             sql.close(sql.engine(url))
 
 
 @contextmanager
-def _schema(server):
+def _schema(server, killed):
     """Make a schema, or what MariaDB calls a database, and drop it with all that is in it."""
     name = f"httpmr_chaos_{uuid.uuid4().hex}"
     postgres = make_url(server).get_backend_name() == "postgresql"
@@ -59,7 +62,7 @@ def _schema(server):
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE {kind} {name}")
     if postgres:
-        options = f"-csearch_path={name} -csynchronous_commit=off"  # see `folder`
+        options = f"-csearch_path={name}" + " -csynchronous_commit=off" * (not killed)
         url = engine.url.update_query_dict({"options": options})
     else:
         url = engine.url.set(database=name)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,15 @@ class Answer(NamedTuple):
             return json.loads(self.body)
         except ValueError:
             return {}
+
+
+def waited(site: str, seconds: float = TIMEOUT) -> None:
+    """Wait until a host answers; SystemExit if it does not."""
+    deadline = time.monotonic() + seconds
+    while asked("GET", f"{site}/").code == 0:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{site} does not answer")
+        time.sleep(0.05)
 
 
 def asked(method: str, url: str, body: str | None = None) -> Answer:

@@ -257,6 +257,9 @@ def served(site: Site):
 
     def application(environ, start_response):
         _, name, *rest = environ["PATH_INFO"].split("/", 2)
+        if name not in masters:
+            start_response("404 Not Found", [])
+            return []
         environ["SCRIPT_NAME"] = f"/{name}"
         environ["PATH_INFO"] = "/" + "".join(rest)
         return masters[name](environ, start_response)
