@@ -78,13 +78,14 @@ def weathered(
 
     with ThreadPoolExecutor(len(site.names)) as pool:
         streams = [pool.submit(stream, name) for name in site.names]
+        limit = threading.Timer(CALM / 10 if control else CALM, late.set)
         try:
             faults = strike(over)
-        finally:
             calm.set()
-            limit = threading.Timer(CALM / 10 if control else CALM, late.set)
             limit.start()
             pool.shutdown()
+        finally:  # at once, where somebody wants an end
+            late.set()
             limit.cancel()
     for one in streams:
         if (error := one.exception()) and not control:
