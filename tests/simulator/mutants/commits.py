@@ -53,7 +53,7 @@ def _():
     return [(Ledger, "commit", commit)]
 
 
-@mutant("what is put aside in a commit of its own", "quarantine", "poison aside")
+@mutant("what is put aside in a commit of its own", "quarantine", "poison aside", "poison staged")
 def _():
     def finish(original, trial, batch, *args):
         done = original(batch, *args)
@@ -85,7 +85,7 @@ def _():
     return [(steps, "receipt", receipt)]
 
 
-@mutant("an ambiguous commit is made again", "counters")
+@mutant("an ambiguous commit is made again", "counters", "order")
 def _():
     def commit(original, trial, self, job, task, outcome, *joins, **given):
         try:
