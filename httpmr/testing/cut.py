@@ -1,0 +1,126 @@
+"""A recipe's job in memory, whole and then cut up: what comes of it must be the same.
+
+Where it is not, user code gives something else for the same record or group when it runs again, or
+its combiner depends on which values come together. No sink is written, and no store touched.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import zip_longest
+
+from httpmr import codec
+from httpmr.budget import Budget
+from httpmr.interfaces import OrderedStore
+from httpmr.jobs import Job, Jobs
+from httpmr.recipe import Recipe
+from httpmr.sinks import Stored
+from httpmr.stores import MemoryStore
+
+_LEASE = 10_000.0  # longer than any
+_STEPS = 1_000_000
+
+
+def run(master, *, seed: int = 0, **params) -> Job:
+    """Run the recipe of a Master in memory, whole and cut up; return the job of the whole run.
+
+    Cut up is: in one shard instead of many; after every record and every group, the shards in
+    random order by `seed`; and killed at one commit in three, before it took effect or after.
+    `params` are the recipe's, if it has any.
+
+    Raises AssertionError where the job does not get done, or where what is cut up comes to another
+    output, other counters or other bad records; it names the first key that differs.
+
+        def test_my_job():
+            job = httpmr.testing.run(application)
+            assert job.get("tyger") == [4]
+    """
+    recipe = master.recipe.of(master.recipe.read(params))
+    recipe = replace(recipe, sink=Stored(), version="test", max_lanes=None)
+    whole = _carried(recipe, random.Random(seed), Budget)
+    for how, made, budget, mortal in (
+        ("in one shard", replace(recipe, num_mappers=1), Budget, False),
+        ("after every record", recipe, lambda: Budget.records(1), False),
+        ("by being killed again and again", recipe, lambda: Budget.records(1), True),
+    ):
+        _compare(whole, _carried(made, random.Random(seed), budget, mortal), how)
+    return whole
+
+
+def _carried(recipe: Recipe, rng, budget: Callable[[], Budget], mortal=False) -> Job:
+    clock = _Clock()
+    store = MemoryStore(clock=clock)
+    jobs = Jobs(recipe, _Mortal(store, rng) if mortal else store, rng=rng)
+    id = Jobs(recipe, store, rng=rng).start().id
+    for _ in range(_STEPS):
+        try:
+            step = jobs.step(id, budget=budget())
+        except _Killed:
+            clock.now += _LEASE  # so that what it had leased is free
+            continue
+        if step.job.state != "running":
+            break
+    job = Jobs(recipe, store, rng=rng).find(id)
+    assert job.state == "done", f"the job is {job.state}: {job.status()['error']}"
+    return job
+
+
+def _compare(whole, cut, how):
+    remedy = "what user code gives must depend on nothing but what it is given"
+    for one, other in zip_longest(whole.output(), cut.output()):
+        if codec.dumps(one) != codec.dumps(other):
+            raise AssertionError(
+                f"cut {how}, the job gives {_shown(other)} instead of {_shown(one)}: {remedy}"
+            )
+    for what in ("counters", "bad_records"):
+        one, other = (_told(getattr(job, what)) for job in (whole, cut))
+        if one != other:
+            raise AssertionError(f"cut {how}, its {what} are {other} instead of {one}: {remedy}")
+
+
+def _told(found):
+    """Counters, whatever their order; of bad records, which and why."""
+    if isinstance(found, dict):
+        return dict(sorted(found.items()))
+    return [(bad["key"], bad["message"]) for bad in found]
+
+
+def _shown(pair):
+    return "nothing more" if pair is None else f"{pair[0]!r:.100}: {pair[1]!r:.200}"
+
+
+class _Clock:
+    now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+class _Killed(BaseException):
+    """The process is gone."""
+
+
+class _Mortal(OrderedStore):
+    """A store whose process dies at one commit in three: before it takes effect, or after."""
+
+    def __init__(self, store, rng):
+        self.store = store
+        self.rng = rng
+        self.database, self.durable = store.database, store.durable
+
+    def get(self, keys):
+        return self.store.get(keys)
+
+    def scan(self, start, stop, *, limit=None, reverse=False):
+        return self.store.scan(start, stop, limit=limit, reverse=reverse)
+
+    def now(self):
+        return self.store.now()
+
+    def commit(self, batch):
+        fate = self.rng.random()
+        if fate < 1 / 6:
+            raise _Killed
+        self.store.commit(batch)
+        if fate > 5 / 6:
+            raise _Killed
