@@ -1,6 +1,6 @@
 """Many drivers on one job at once, on each database; and the host's own page meanwhile.
 
-    python -m benchmarks.load [--seconds 60] [--drivers 32] [--workers 4] [--only NAME]
+    python -m benchmarks.load [--seconds 60] [--drivers 32] [--load nothing] [--only NAME]
 
 What is to be: no 5xx, results that are right, shards that get on together; and with `max_lanes=`
 the page within twice its quiet median. Ends with 1 where there was a 5xx. Machines are shared and
@@ -13,6 +13,7 @@ import sys
 
 from benchmarks.load import jobs, page
 from benchmarks.slices import databases
+from benchmarks.slices.loads import LOADS
 
 SLICES = 1600  # of a job
 MAX_LANES = 1
@@ -53,6 +54,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
     parser.add_argument("--drivers", type=int, default=32)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--load", choices=LOADS, default="nothing", help="beside the page")
     parser.add_argument("--only", choices=["SQLite", *databases.SERVERS], action="append")
     chosen = parser.parse_args()
     found, absent = databases.answering()
@@ -72,7 +74,7 @@ def main():
     print(f"the application's own page (target: at most {MOST} times with a limit)", flush=True)
     for name, url in found.items():
         for max_lanes in (MAX_LANES, None):
-            pages = page.measured(url, *host, chosen.seconds / 2, max_lanes)
+            pages = page.measured(url, *host, chosen.seconds / 2, max_lanes, chosen.load)
             wrong |= failed(pages.answers)
             print(page_line(name, max_lanes, pages), flush=True)
     sys.exit(wrong)

@@ -2,8 +2,8 @@
 
 The page is asked for again and again, each time on a new connection, as visitors come: when it is
 quiet, while a Master with `max_lanes=` is driven, and one without. The records of the job take
-nothing but the processor's time. The drivers are a process of their own; but they, the database
-and whoever asks have the same processors.
+the processor's time, or, with another load, sleep. The drivers are a process of their own; but
+they, the database and whoever asks have the same processors.
 """
 
 import http.client
@@ -46,10 +46,10 @@ class Pages(NamedTuple):
         return self.loaded.median / self.quiet.median
 
 
-def measured(url, drivers, workers, seconds, max_lanes) -> Pages:
+def measured(url, drivers, workers, seconds, max_lanes, kind="nothing") -> Pages:
     """Ask for the page for so long, half of it quiet, half of it while the job is driven."""
     with tempfile.TemporaryDirectory() as folder, databases.table(url) as table:
-        site = Site(folder, "nothing", RECORDS, store=url, table=table, max_lanes=max_lanes)
+        site = Site(folder, kind, RECORDS, store=url, table=table, max_lanes=max_lanes)
         options = (f"--workers={workers}", "--worker-class=gthread", f"--threads={drivers}")
         application = "benchmarks.load.site:application"
         with goods(site), Server(application, site.environ, *options) as server:
