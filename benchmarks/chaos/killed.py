@@ -1,8 +1,4 @@
-"""SIGKILL of workers at random, in the middle of their requests.
-
-Where three of them in a row were at the same group, the job pauses and names it, for it looks as
-if they died of it. That is no wrong result: the job is resumed, as its operator would.
-"""
+"""SIGKILL of workers at random, in the middle of their requests."""
 
 import random
 import signal
@@ -10,7 +6,7 @@ import time
 
 from benchmarks.chaos.homes import Home
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.storm import Done, weathered
+from benchmarks.chaos.storm import Blamed, Done, weathered
 from benchmarks.chaos.workers import Workers
 from benchmarks.server import Server
 
@@ -18,18 +14,12 @@ WORKERS = 8
 EVERY = 5  # slices that are committed for one that is killed, on the average
 HURRY = 5.0  # else the killed leases, of two seconds, would be most of what there is
 HOLDING = 0.5  # of them hold a lease; the rest may be anywhere in a request
-BLAMED = "requests died"
 
 
 def measured(home: Home, faults: int, seconds: float, rng: random.Random) -> Done:
     """Kill so many workers that are in a request."""
     site = Site(home.folder, home.url, since=time.time(), hurry=HURRY)
-    held = blamed = 0
-
-    def mend(job):
-        nonlocal blamed
-        blamed += 1
-        return BLAMED in job.record.error["message"]
+    held, blamed = 0, Blamed()
 
     def strike(over):
         nonlocal held
@@ -54,5 +44,5 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random) -> Don
         "benchmarks.chaos.site:application", site.environ, f"--workers={WORKERS}", "--preload"
     ) as server:
         workers = Workers(server, site.folder)
-        done = weathered(site, server.site, strike, seconds, mend=mend)
-    return done._replace(note=f"{held} held a lease, {blamed} groups were blamed")
+        done = weathered(site, server.site, strike, seconds, mend=blamed)
+    return done._replace(note=f"{held} held a lease, {blamed}")

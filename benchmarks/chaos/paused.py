@@ -9,7 +9,7 @@ import time
 
 from benchmarks.chaos.homes import Home
 from benchmarks.chaos.site import KINDS, UNFENCED, Site
-from benchmarks.chaos.storm import Done, weathered
+from benchmarks.chaos.storm import Blamed, Done, weathered
 from benchmarks.chaos.workers import Workers
 from benchmarks.server import Server
 
@@ -25,6 +25,7 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random, fenced
     What is not `fenced` is over as soon as a result is wrong: rows show it best.
     """
     site = Site(home.folder, home.url, names=KINDS if fenced else ("rows",))
+    blamed = Blamed()
     stopped = {}  # pid: when it goes on
 
     def wake(now):
@@ -59,6 +60,7 @@ def measured(home: Home, faults: int, seconds: float, rng: random.Random, fenced
     ) as server:
         workers = Workers(server, site.folder)
         try:
-            return weathered(site, server.site, strike, seconds, control=not fenced)
+            done = weathered(site, server.site, strike, seconds, not fenced, blamed)
+            return done._replace(note=str(blamed))
         finally:
             wake(float("inf"))

@@ -4,6 +4,7 @@ Each Master has a driver of several lanes, `httpmr.driver`, that comes by the st
 that whatever request is cut, one job at a time is begun. Whoever asks is as stubborn as need be.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,25 @@ class Over:
 
     def __call__(self) -> bool:
         return self.early.is_set() or time.monotonic() > self.deadline
+
+
+class Blamed:
+    """Resumes a job that paused at a group of which, it seems, requests die; counts how often.
+
+    Where several in a row were killed or stopped at the same group, it cannot seem otherwise, and
+    no result is wrong: whoever operates the job resumes it.
+    """
+
+    def __init__(self):
+        self.times = 0
+
+    def __call__(self, job: Job) -> bool:
+        blamed = re.search(r"the last \d+ requests .*died", job.record.error["message"])
+        self.times += bool(blamed)
+        return bool(blamed)
+
+    def __str__(self):
+        return f"{self.times} times a group was blamed"
 
 
 def weathered(
