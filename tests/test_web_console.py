@@ -8,6 +8,7 @@ import pytest
 from faults import Clock
 from weblib import LOCAL, client, follow, link, master, output, stranger
 
+from httpmr import sinks
 from httpmr.errors import InputError
 from httpmr.interfaces import Mapper
 from httpmr.sources import Memory
@@ -385,3 +386,12 @@ def test_the_console_as_json_and_as_text(made, web):
     text = web.get("/", headers={"Accept": "text/plain"}).text
     assert job.id in text and "100 %" in text and "wordcount" in text
     stranger(made).get("/", headers={"Accept": "text/plain"}, status=403)
+
+
+def test_it_says_what_the_sink_promises_of_the_output(tmp_path):
+    for sink, said in (
+        (None, "exactly once: written in the commit of its slice"),
+        (sinks.JSONLines(str(tmp_path / "out.jsonl")), "staged: published when all of it is there"),
+    ):
+        page = client(master(sink=sink)).get("/")
+        assert said in page.html.find("dt", string="output").find_next("dd").text

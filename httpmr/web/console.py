@@ -12,6 +12,12 @@ from httpmr.web import pages, security, tables
 
 LISTED = 20
 SHORT = 120  # characters of a part, in a sentence
+PROMISES = {
+    "exactly once": "exactly once: written in the commit of its slice",
+    "keyed": "keyed: a row that is written again is the same row",
+    "staged": "staged: published when all of it is there, once",
+    "at least once": "at least once: a slice that is repeated may write its pairs again",
+}
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -30,10 +36,14 @@ def console(visit, given=None, wrong=None):
     older = found[LISTED - 1].id if len(found) > LISTED else None
     recipe = visit.master.recipe
     if visit.wants_json:
-        about = {"recipe": recipe.name, "about": sentence(recipe), "settings": facts(recipe)}
+        about = {
+            "recipe": recipe.name,
+            "about": sentence(recipe),
+            "settings": facts(recipe, visit.work.store),
+        }
         return pages.data(about | {"jobs": listed, "older": older})
     if visit.wants == "text":
-        return pages.words(tables.jobs(recipe.name, facts(recipe), listed, older))
+        return pages.words(tables.jobs(recipe.name, facts(recipe, visit.work.store), listed, older))
     return pages.page(
         "console.html",
         400 if wrong else 200,
@@ -42,7 +52,7 @@ def console(visit, given=None, wrong=None):
         user=visit.user,
         csrf=visit.csrf,
         about=sentence(recipe),
-        facts=facts(recipe),
+        facts=facts(recipe, visit.work.store),
         name=recipe.name,
         jobs=listed,
         busy=any(row["state"] == "running" for row in listed),
@@ -179,13 +189,14 @@ def _doc(thing):
     return " ".join(inspect.cleandoc(said).split("\n\n")[0].split()) if said else None
 
 
-def facts(recipe) -> dict[str, str]:
+def facts(recipe, store) -> dict[str, str]:
     """Return what a recipe is made of, for people who may know everything about it."""
     return {
         "source": _said(recipe.source),
         "mapper": _said(recipe.mapper),
         "reducer": _said(recipe.reducer) if recipe.reducer else "none: a map-only job",
         "sink": _said(recipe.sink),
+        "output": _promised(recipe, store),
         "shards": f"{recipe.num_mappers} to map"
         + (f", {recipe.num_reducers} to reduce" if recipe.reducer else ""),
         "slice": f"at most {recipe.slice_seconds:g} s",
@@ -193,6 +204,15 @@ def facts(recipe) -> dict[str, str]:
         if recipe.max_bad_records
         else "the first pauses the job",
     }
+
+
+def _promised(recipe, store):
+    """What the sink promises of the output, in the words of the docs."""
+    if "sink" in recipe.deferred:
+        return "as the sink promises that is made of the parameters"
+    once = recipe.sink.joins(store) or recipe.sink.guarantee == "exactly once"
+    said = "exactly once" if once else recipe.sink.guarantee
+    return PROMISES.get(said, said)
 
 
 def _said(thing):
