@@ -35,6 +35,7 @@ def console(visit, given=None, wrong=None):
     listed = [_row(visit, job, now) for job in found[:LISTED]]
     older = found[LISTED - 1].id if len(found) > LISTED else None
     recipe = visit.master.recipe
+    settings = facts(recipe, visit.work.store)
     if visit.wants_json:
         about = {
             "recipe": recipe.name,
@@ -52,7 +53,7 @@ def console(visit, given=None, wrong=None):
         user=visit.user,
         csrf=visit.csrf,
         about=sentence(recipe),
-        facts=facts(recipe, visit.work.store),
+        facts=settings,
         name=recipe.name,
         jobs=listed,
         busy=any(row["state"] == "running" for row in listed),

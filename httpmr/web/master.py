@@ -9,7 +9,7 @@ from httpmr import errors, stores
 from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
-from httpmr.web import chain, console, job, output, pages, routes, sample
+from httpmr.web import chain, console, job, metrics, output, pages, routes, sample
 from httpmr.web.security import Tokens
 from httpmr.web.visit import Visit, moved
 
@@ -23,6 +23,7 @@ HANDLERS = {
         (job, "folder page status action again"),
         (output, "output download"),
         (sample, "tried"),
+        (metrics, "metrics"),
     )
     for name in names.split()
 }

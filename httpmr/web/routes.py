@@ -44,6 +44,7 @@ TABLE = (
     _route("console", GET, "person", r"/"),
     _route("new", POST, "person", r"/jobs"),
     _route("tried", POST, "person", r"/sample"),
+    _route("metrics", GET, "program", r"/metrics"),
     _route("start", GET, "driver", r"/start/{token}/?"),
     _route("operate", GET, "person", r"/operate/{token}"),
     _route("static", GET, "person", r"/static/{name}"),
