@@ -15,7 +15,8 @@ LATELY = 60.0  # seconds: what counts as now, for rates and drivers
 STALLED = 120.0  # seconds without a driver
 BUCKETS = 60  # of the chart, at most
 EARLY, EARLY_SECONDS = 0.02, 2.0  # before so much is done, nothing is said of what is left
-VAGUE = 0.5, 2.0  # a phase ahead takes between so many times what its weight says
+UNEVEN = 1.25  # times slower, or faster, than until now
+VAGUE = 2.0  # a phase ahead takes from nothing to so many times what its weight says
 
 _BREAK = 5.0  # seconds between two slices in which nobody was at work
 _WIDTHS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
@@ -94,12 +95,14 @@ def _lately(worked, began, ended, now):
     return speed(worked, since, until) if until > since else None
 
 
-def left(told: list[dict], tasks: list[Task]) -> tuple[float, float] | None:
-    """Return the (least, most) seconds that the job still takes; None = it is too early to say.
+def left(told: list[dict], tasks: list[Task]) -> dict[str, tuple[float, float]] | None:
+    """Return {"phase", "all"}: the (least, most) seconds that these still take.
+
+    None = it is too early to say.
 
     `tasks` are those of the present phase. What is left of it is reckoned by all of it and by its
-    last minute, and each open shard may be a stretch further than it has told; the phases ahead
-    are reckoned by what they usually weigh, and that is vague.
+    last minute, and each open shard may be a stretch further than it has told. The phases ahead
+    may take next to nothing, or long: their most is reckoned by what they usually weigh.
     """
     at = next((n for n, phase in enumerate(told) if phase["at"] == "now"), None)
     if at is None:
@@ -107,17 +110,22 @@ def left(told: list[dict], tasks: list[Task]) -> tuple[float, float] | None:
     here = told[at]
     done, busy = here["progress"], here["busy"]
     if here["phase"] not in UNITS or done < EARLY or busy < EARLY_SECONDS:
-        return (0.0, max(2.0, busy)) if here["phase"] in ("publish", "cleanup") else None
+        if here["phase"] not in ("publish", "cleanup"):
+            return None
+        soon = (0.0, max(2.0, busy))
+        return {"phase": soon, "all": soon}
     weight = sum(task.marked + 1 for task in tasks if not task.alone)
     unsaid = sum(not task.done for task in tasks) / max(1, weight)
     further = min(done + unsaid, (1 + done) / 2)
     drift = here["mean"] / here["rate"] if here["mean"] and here["rate"] else 1.0
     most = busy * (1 - done) / done
-    least = busy * (1 - further) / further * min(1.0, drift)
-    most *= max(1.0, drift)
-    # By its weight, what is ahead is so many times what the present phase takes as a whole.
-    ahead = sum(WEIGHTS[phase["phase"]] for phase in told[at + 1 :]) / WEIGHTS[here["phase"]]
-    return least + VAGUE[0] * ahead * (busy + least), most + VAGUE[1] * ahead * (busy + most)
+    least = busy * (1 - further) / further * min(1.0, drift) / UNEVEN
+    most *= max(1.0, drift) * UNEVEN
+    # What is ahead is to what was, and is, as their weights.
+    weights = [WEIGHTS[phase["phase"]] for phase in told]
+    whole = sum(phase["busy"] for phase in told[: at + 1]) + most
+    ahead = VAGUE * whole * sum(weights[at + 1 :]) / sum(weights[: at + 1])
+    return {"phase": (least, most), "all": (least, most + ahead)}
 
 
 def drivers(tasks: Iterable[Task], now: float) -> dict[str, float]:

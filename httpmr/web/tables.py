@@ -86,7 +86,8 @@ def _summary(known):
         rows.append(["finished", moment(known["finished"])])
         rows.append(["took", span(known["finished"] - known["started"])])
     if known["left"]:
-        rows.append(["left", between(*known["left"])])
+        rows.append(["left", between(*known["left"]["all"])])
+        rows.append(["of this phase", between(*known["left"]["phase"])])
     if known["drivers"]:
         drivers = ", ".join(f"{n} {kind}" for kind, n in known["drivers"].items())
         rows.append(["drivers", drivers])
