@@ -1,6 +1,7 @@
 """What the attacks share: a site with something to hide, its callers, and what an answer may be."""
 
 import io
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -126,12 +127,20 @@ def sound(told):
         assert marks(told.text) == []
 
 
+OURS = re.compile(r'<script src="(?!//)[^"<>\\\s]*/static/console\.js" defer>')
+OUR_CHART = re.compile(r'<svg( (class|viewBox|role|preserveAspectRatio|aria-\w+)="[^"<>]*")*>')
+
+
 class _Marks(HTMLParser):
     def __init__(self):
         super().__init__()
         self.bad = []
 
     def handle_starttag(self, tag, attrs):
+        if tag == "script" and OURS.fullmatch(self.get_starttag_text()):
+            return
+        if tag == "svg" and OUR_CHART.fullmatch(self.get_starttag_text()):
+            return
         if tag in ("img", "script", "svg", "iframe", "object", "embed", "base", "style"):
             self.bad.append(tag)
         for name, value in attrs:

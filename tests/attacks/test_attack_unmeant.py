@@ -28,7 +28,8 @@ def job(made):
 def changes_nothing(made, job, status, query="", body=b"", method="POST", **environ):
     """Send it to all that changes something: jobs are neither made, nor changed."""
     commits = made.work.store.commits
-    paths = ["/jobs", *(job_path(made, job, "view") + action for action in ACTIONS)]
+    view = job_path(made, job, "view")
+    paths = ["/jobs", "/sample", view + "again", *(view + action for action in ACTIONS)]
     for path in paths:
         assert ask(made, path, method, query, body, **USER, **environ).status in status, path
     assert made.work.store.commits == commits
