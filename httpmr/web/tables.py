@@ -20,7 +20,7 @@ def table(rows: list[list], heads: list[str] = ()) -> str:
     said = [[_cell(it) for it in row] for row in rows]
     lines = [list(heads), *said] if heads else said
     widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
-    right = [bool(rows) and type(it) is int for it in rows[0]] if rows else []
+    right = [any(type(it) is int for it in column) for column in zip(*rows, strict=True)]
     return "".join(
         "  ".join(
             it.rjust(width) if to_the_right else it.ljust(width)
