@@ -20,7 +20,7 @@ from httpmr import sql
 
 SIZE = 12 << 20
 LEFT = 64 << 10  # at most, when it is full
-NOTICED = 5.0  # seconds in which that must be told; else nothing needed room, and it is no fault
+NOTICED = 2.0  # seconds in which that must be told; else nothing needed room, and it is no fault
 REASON = "no room left"
 
 
