@@ -296,6 +296,21 @@ def test_nothing_that_is_in_use_moves(place, opened):
     assert page.evaluate("document.activeElement.id") == "lanes"
 
 
+def test_what_is_asked_for_does_not_become_something_else(place, opened):
+    place.gate.bad = 39
+    job, url = place.job()
+    page = opened(url)
+    page.locator(".sure summary", has_text="Cancel").click()
+    while job.state == "running":
+        place.master.work.step(job.id)
+    with page.expect_response(url):
+        page.evaluate("refresh()")
+    expect(page.locator("#ask-skip")).to_be_visible()
+    opened_ones = page.locator(".sure[open]")
+    expect(opened_ones).to_have_count(1)
+    expect(opened_ones).to_contain_text("It ends for good")
+
+
 def test_what_is_typed_stays(place, opened):
     job = place.master.run()
     page = opened(place.page(job))
