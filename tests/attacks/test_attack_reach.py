@@ -129,7 +129,7 @@ def names_in(path):
 
 def test_nothing_is_unpickled_and_no_class_is_found_by_name():
     allowed = {
-        "sources/sql.py": {"eval()"},  # a dict of columns by their repr: see the next test
+        "sql/shapes.py": {"eval()"},  # a dict of columns by their repr: see the next test
         "cli/target.py": {".import_module", "importlib"},  # TARGET, as the operator types it
     }
     never = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "yaml", "eval()",
@@ -150,10 +150,11 @@ def test_what_serves_requests_can_fetch_no_url():
 
 
 def test_the_name_of_a_column_is_no_code():
-    from httpmr.sources.sql import _row_of
+    from httpmr.sql.shapes import _records
 
     names = ["a'): __import__('os').abort() #", "b\\'", '"', "\n", "{", "x: 1}", "\ud800"]
-    assert _row_of(names)(range(7)) == dict(zip(names, range(7), strict=True))
+    [(key, row)] = _records(names, [0, 6], 7)([range(7)])
+    assert key == (0, 6) and row == dict(zip(names, range(7), strict=True))
 
 
 # What is told
@@ -241,5 +242,5 @@ def test_what_a_recipe_is_made_of_is_shown_without_passwords(said):
 
     made = site()
     object.__setattr__(made.recipe, "source", Odd({}))
-    shown = facts(made.recipe)["source"]
+    shown = facts(made.recipe, made.work.store)["source"]
     assert "hunter2" not in shown and "://" in shown
