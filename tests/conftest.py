@@ -127,6 +127,20 @@ def here(tmp_path, monkeypatch):
     sys.modules.pop("wordcount", None)
 
 
+def pytest_sessionfinish(session):
+    """Let a process that runs a part of the tests say which databases it met."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["databases"] = session.config.stash.get(_tested, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Gather what such processes said."""
+    found = getattr(node, "workeroutput", {}).get("databases")
+    if found:
+        node.config.stash[_tested] = node.config.stash.get(_tested, {}) | found
+
+
 def pytest_terminal_summary(terminalreporter, config):
     found = config.stash.get(_tested, None)
     if found is not None:
