@@ -282,6 +282,7 @@ def test_text_that_is_not_cut_at_a_byte_is_read_line_by_line(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [b"plain text\n", gzip.compress(b"text\n" * 999)[:-9], b"\x1f\x8b\x08" + b"\xff" * 40],
+    ids=["no gzip", "cut off", "no content"],
 )
 def test_a_damaged_gzip_file_is_told(tmp_path, content):
     write(tmp_path, {"a.gz": content})
