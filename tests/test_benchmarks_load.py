@@ -18,8 +18,9 @@ def test_many_drivers_on_one_job(kind):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
     done = jobs.measured(found[kind], drivers=6, workers=2, seconds=0, slices=60)
     assert (done.jobs, done.wrong) == (1, {})
-    # Of one record each, but for those whose request came while the source was being split.
-    assert 6 <= done.slices <= 60 and done.answers[202] and done.answers[303]
+    # Of one record each, but for a shard's last, of none, and for those of requests that came while
+    # the source was being split.
+    assert done.slices >= 6 and done.answers[202] and done.answers[303]
     assert len(done.progress) == len(done.shares) == len(done.stalls) == 1
     assert not load.failed(done.answers)
     assert "1 jobs right" in load.load_line(kind, done)
