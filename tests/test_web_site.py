@@ -53,6 +53,14 @@ def test_it_works_under_a_mount_of_its_own(masters):
     assert answer.status_int == 405
 
 
+def test_each_authorize_finds_the_request_of_the_handler_it_is_called_from():
+    asked = type("R", (), {"environ": {"REQUEST_METHOD": "GET", "PATH_INFO": "/mr/orders/"}})()
+    asked.user = "ann"
+    made = named("orders", authorize=lambda r: r.environ["httpmr.request"].user)
+    answer = Site([made]).map_reduce(asked, at="mr")
+    assert answer.status_int == 200 and "<b>ann</b>" in answer.text
+
+
 def test_without_its_slash_it_leads_to_it(masters):
     environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/mr", "PATH_INFO": ""}
     answer = Site(masters).map_reduce(type("R", (), {"environ": environ}))

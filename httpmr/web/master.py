@@ -10,8 +10,9 @@ from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
 from httpmr.web import chain, console, job, metrics, output, pages, routes, sample
+from httpmr.web.mounted import Mounted
 from httpmr.web.security import Tokens
-from httpmr.web.visit import Visit, moved
+from httpmr.web.visit import Visit
 
 log = logging.getLogger("httpmr")
 
@@ -44,7 +45,7 @@ STATUS = (
 AWAY = "the store cannot be used now; nothing is lost: try again (the server's log says why)"
 
 
-class Master:
+class Master(Mounted):
     """MapReduce at a URL: a WSGI application that does one slice of work a request.
 
     Mount it anywhere. `authorize(request) -> user or None` says who may start and stop jobs;
@@ -147,23 +148,8 @@ class Master:
 
     # HTTP
 
-    def __call__(self, environ, start_response):
-        return self._answer(environ)(environ, start_response)
-
-    def map_reduce(self, request, at=""):
-        """Serve one request, anything with an `environ`, from inside another handler.
-
-        `at` is the part of the path that belongs to the mount. Returns a webob.Response;
-        `authorize` finds the handler's own request in environ["httpmr.request"].
-        """
-        try:
-            environ = moved(request.environ, at)
-        except exc.HTTPNotFound as error:
-            return pages.refusal(404, error.detail, "person", "")
-        environ["httpmr.request"] = request
-        return self._answer(environ)
-
-    def _answer(self, environ):
+    def answer(self, environ):
+        """Answer one request."""
         visit = Visit(self, environ)
         reader = "person"
         try:

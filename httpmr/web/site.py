@@ -8,13 +8,14 @@ from httpmr.errors import HttpmrError, RecipeError
 from httpmr.web import console, pages, tables
 from httpmr.web.draw import percent
 from httpmr.web.master import AWAY, Master
+from httpmr.web.mounted import Mounted
 from httpmr.web.plain import plain
 from httpmr.web.visit import Visit, moved
 
 RESERVED = ("static",)
 
 
-class Site:
+class Site(Mounted):
     """A WSGI application of several Masters: `Site([invoices, orders])`.
 
     Each is served below its name, in small letters and with dashes: "Word count" at
@@ -37,24 +38,13 @@ class Site:
         if not self.mounts:
             raise RecipeError("Site needs at least one Master")
 
-    def __call__(self, environ, start_response):
-        return self._answer(environ)(environ, start_response)
-
-    def map_reduce(self, request, at=""):
-        """Serve one request from inside another handler; see Master.map_reduce."""
-        try:
-            environ = moved(request.environ, at)
-        except exc.HTTPNotFound as error:
-            return pages.refusal(404, error.detail, "person", "")
-        environ["httpmr.request"] = request
-        return self._answer(environ)
-
-    def _answer(self, environ):
+    def answer(self, environ):
+        """Answer one request: by the Master it is for, or of them all."""
         name = environ.get("PATH_INFO", "").split("/")[1:2]
         if name and name[0] in self.mounts:
             inner = moved(environ, name[0])
             inner["httpmr.site"] = Visit(None, environ).mount + "/"
-            return self.mounts[name[0]].map_reduce(_Inner(inner))
+            return self.mounts[name[0]].answer(inner)
         try:
             return self._own(environ)
         except exc.HTTPException as error:
@@ -81,13 +71,6 @@ class Site:
         if visit.wants == "text":
             return pages.words(_text(listed))
         return pages.page("site.html", mount=visit.mount, masters=listed)
-
-
-class _Inner:
-    """A request to a Master, as `map_reduce` takes it."""
-
-    def __init__(self, environ):
-        self.environ = environ
 
 
 def _row(name, visit):
