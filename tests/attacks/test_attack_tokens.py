@@ -17,19 +17,6 @@ POSTS = ("/step", "/pause", "/resume", "/skip", "/retry", "/cancel", "/delete")
 JSON = {"CONTENT_TYPE": "application/json"}
 
 
-@pytest.fixture(scope="module")
-def made():
-    made = site()
-    made.work.start_link()
-    made.work.operate_generation(make=True)
-    return made
-
-
-@pytest.fixture(scope="module")
-def job(made):
-    return made.start()
-
-
 def opens_nothing(made, job, token, statuses=(404,)):
     """Try a token at every door of a job, and in the cookie."""
     commits = made.work.store.commits

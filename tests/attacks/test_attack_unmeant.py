@@ -12,19 +12,6 @@ FORM = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
 JSON = {"CONTENT_TYPE": "application/json"}
 
 
-@pytest.fixture(scope="module")
-def made():
-    made = site()
-    made.work.start_link()
-    made.work.operate_generation(make=True)
-    return made
-
-
-@pytest.fixture(scope="module")
-def job(made):
-    return made.start()
-
-
 def changes_nothing(made, job, status, query="", body=b"", method="POST", **environ):
     """Send it to all that changes something: jobs are neither made, nor changed."""
     commits = made.work.store.commits
