@@ -5,12 +5,13 @@ from faults import Clock
 from httpmr import counters
 from httpmr.budget import Budget
 from httpmr.errors import Conflict, StoreFull, Unavailable, Uncertain
-from httpmr.interfaces import OrderedStore, Sink
+from httpmr.interfaces import Sink
 from httpmr.jobs import Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks import Stored
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
+from httpmr.testing.cut import Through
 
 ALL = 10_000
 
@@ -53,7 +54,7 @@ def dump(store):
     return dict(store.scan(b"", b"\xff"))
 
 
-class Faulty(OrderedStore):
+class Faulty(Through):
     """A store that goes wrong as it is told: `faults` is {number of the commit to come: what}.
 
     "unavailable", "full", "conflict": nothing happens. "lost": it does not happen, and nobody
@@ -61,21 +62,11 @@ class Faulty(OrderedStore):
     """
 
     def __init__(self, store, faults=None):
-        self.store = store
-        self.durable, self.database = store.durable, store.database
+        super().__init__(store)
         self.plan(faults or {})
 
     def plan(self, faults):
         self.commits, self.faults = 0, faults
-
-    def get(self, keys):
-        return self.store.get(keys)
-
-    def scan(self, start, stop, *, limit=None, reverse=False):
-        return self.store.scan(start, stop, limit=limit, reverse=reverse)
-
-    def now(self):
-        return self.store.now()
 
     def commit(self, batch):
         self.commits += 1

@@ -100,12 +100,11 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
-class _Mortal(OrderedStore):
-    """A store whose process dies at one commit in three: before it takes effect, or after."""
+class Through(OrderedStore):
+    """A store as it is seen through something: all is asked of `store`."""
 
-    def __init__(self, store, rng):
+    def __init__(self, store):
         self.store = store
-        self.rng = rng
         self.database, self.durable = store.database, store.durable
 
     def get(self, keys):
@@ -118,9 +117,20 @@ class _Mortal(OrderedStore):
         return self.store.now()
 
     def commit(self, batch):
+        self.store.commit(batch)
+
+
+class _Mortal(Through):
+    """A store whose process dies at one commit in three: before it takes effect, or after."""
+
+    def __init__(self, store, rng):
+        super().__init__(store)
+        self.rng = rng
+
+    def commit(self, batch):
         fate = self.rng.random()
         if fate < 1 / 6:
             raise _Killed
-        self.store.commit(batch)
+        super().commit(batch)
         if fate > 5 / 6:
             raise _Killed
