@@ -91,7 +91,6 @@ def _rounds(runs, read):
         if len(below) > 1:
             groups.sort(key=itemgetter(0))
         yield from _grouped(groups)
-        groups = None
         stream = Stream([run for run in reached if run.first() == horizon], horizon, read)
         yield stream.key(), stream
         stream.drain()
