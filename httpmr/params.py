@@ -102,11 +102,11 @@ class Field:
     kind: _Kind
     required: bool
     optional: bool  # may be None
-    help: str = ""
-    secret: bool = False
-    choices: tuple[str, ...] = ()
-    input: str = ""
-    factory: Callable[[], Any] = lambda: None
+    help: str
+    secret: bool
+    choices: tuple[str, ...]
+    input: str
+    factory: Callable[[], Any]
 
     @property
     def default(self):
@@ -211,30 +211,33 @@ class Parameters:
 
 def _field(owner, one, hint, told):
     optional, hint = _without_none(hint)
-    kind, choices = _kind(hint), _choices(hint)
-    if kind is None:
+    choices = _choices(hint)
+    kind = _choice(choices) if choices else isinstance(hint, type) and _KINDS.get(hint)
+    if not kind:
         raise RecipeError(
             f"params={owner.__name__}: {one.name} is of a type no form gives, {hint!r:.60}; "
             "use str, int, float, Decimal, bool, date, datetime, a Literal of texts or an Enum"
         )
-    required = one.default is one.default_factory is dataclasses.MISSING
+    bare = one.default is one.default_factory is dataclasses.MISSING
     secret = bool(one.metadata.get("secret"))
     area = kind.input == "text" and one.metadata.get("textarea")
 
     def default():
+        if bare:
+            return False if hint is bool else None
         made = one.default_factory() if one.default is dataclasses.MISSING else one.default
         return made.name if isinstance(made, Enum) else made
 
     return Field(
         name=one.name,
         kind=kind,
-        required=required and not optional and hint is not bool,
+        required=bare and not optional and hint is not bool,
         optional=optional,
         help=str(one.metadata.get("help", told)),
         secret=secret,
         choices=choices,
         input="textarea" if area else "password" if secret else kind.input,
-        factory=default if not required else (lambda: False if hint is bool else None),
+        factory=default,
     )
 
 
@@ -246,12 +249,8 @@ def _without_none(hint):
     return False, hint
 
 
-def _kind(hint):
-    choices = _choices(hint)
-    if choices:
-        said = ", ".join(choices)
-        return _Kind(lambda given: _chosen(given, choices), "choice", said)
-    return _KINDS.get(hint) if isinstance(hint, type) else None
+def _choice(choices):
+    return _Kind(lambda given: _chosen(given, choices), "choice", ", ".join(choices))
 
 
 def _chosen(given, choices):

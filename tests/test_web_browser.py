@@ -127,6 +127,15 @@ def drives(page):
     page.get_by_role("button", name="Drive here").click()
 
 
+def held(place, opened, url):
+    """The page of a job that this tab drives, in the middle of it, until the gate is opened."""
+    page = opened(url)
+    place.gate.at = 20
+    drives(page)
+    assert place.gate.reached.wait(60)
+    return page
+
+
 # Start, watch, drive
 
 
@@ -173,10 +182,7 @@ def test_it_stops_when_asked(place, opened):
 
 def test_a_reload_in_the_middle_drives_on(place, opened):
     _, url = place.job()
-    page = opened(url)
-    place.gate.at = 20
-    drives(page)
-    assert place.gate.reached.wait(60)
+    page = held(place, opened, url)
     page.reload()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     place.gate.free.set()
@@ -185,10 +191,7 @@ def test_a_reload_in_the_middle_drives_on(place, opened):
 
 def test_pause_and_resume(place, opened):
     job, url = place.job()
-    page = opened(url)
-    place.gate.at = 20
-    drives(page)
-    assert place.gate.reached.wait(60)
+    page = held(place, opened, url)
     page.get_by_role("button", name="Pause").click()
     expect(state(page)).to_have_text("paused")
     place.gate.free.set()

@@ -26,12 +26,12 @@ def words(key, line):
     yield line, key
 
 
+def source(params):
+    return Memory(dict.fromkeys(range(params.limit), params.word))
+
+
 def web():
-    one = master(params=Params, mapper=words)
-    object.__setattr__(
-        one.recipe, "source", lambda p: Memory(dict.fromkeys(range(p.limit), p.word))
-    )
-    object.__setattr__(one.recipe, "deferred", ("source",))
+    one = master(params=Params, mapper=words, source=source)
     return one, client(one)
 
 
@@ -56,7 +56,7 @@ def test_the_form_asks_for_each_by_its_kind():
 def test_a_part_that_is_made_of_them_is_said_to_be():
     _, browser = web()
     page = browser.get("/")
-    assert "<lambda>(parameters)" in page.html.text and " at 0x" not in page
+    assert "source(parameters)" in page.html.text and " at 0x" not in page
 
 
 def test_a_form_starts_a_job():

@@ -61,8 +61,7 @@ def test_it_is_for_operators_and_meant():
 
 
 def test_a_source_that_cannot_be_read_is_told_in_one_line(tmp_path):
-    made = master()
-    object.__setattr__(made.recipe, "source", TextFiles(str(tmp_path / "none*.txt")))
+    made = master(source=TextFiles(str(tmp_path / "none*.txt")))
     web = client(made)
     refused = web.post("/sample", csrf(web), status=409)
     assert "none*.txt" in refused and "Traceback" not in refused

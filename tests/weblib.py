@@ -29,6 +29,7 @@ def total(key, values):
 def master(lines=LINES, **settings):
     """A Master over a memory store that never really sleeps: `slept` says how long it would."""
     settings = {
+        "source": Memory(lines),
         "mapper": words,
         "reducer": total,
         "store": MemoryStore(),
@@ -36,7 +37,7 @@ def master(lines=LINES, **settings):
         "num_mappers": 2,
         "num_reducers": 2,
     } | settings
-    made = Master("wordcount", source=Memory(lines), **settings)
+    made = Master("wordcount", **settings)
     made.slept = []
     made.sleep = made.slept.append
     return made
