@@ -132,7 +132,7 @@ def test_pages_begin_small_and_grow_to_their_limit(sqlite_url, statements):
     next(reading)
     assert [len(rows) for _, rows in statements] == [64]
     assert len(list(reading)) == 3999
-    assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 2016]
+    assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 1024, 992]
 
 
 def test_from_range_to_range_that_is_read_to_its_end_pages_stay_as_large(sqlite_url, statements):

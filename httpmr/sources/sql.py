@@ -21,8 +21,8 @@ SLOW = 0.25
 PASSED = 16
 """Steps without a wanted row that `split` passes over at most before it gives a key."""
 
-FIRST_PAGE, PAGE = 64, 4096
-"""Rows read at once: few at first, for a slice may end soon, then more."""
+FIRST_PAGE, PAGE = 64, 1024
+"""Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
@@ -55,6 +55,7 @@ class SQLTable(Source):
         self._looked_up = None
         self._stepped = None, 0  # until when and for how many shards, and the step
         self._limit = FIRST_PAGE
+        self._queries = {}  # that read a page: {what it is bounded by: the statement}
 
     def read(self, after, until):
         return chain.from_iterable(self._pages(after, until))
@@ -64,9 +65,8 @@ class SQLTable(Source):
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
         while True:
-            query = self._between(shape.columns, after, until, operator.le)
-            rows = self._fetch(_wanted(query, self.where).limit(limit), shape.plain)
-            if not shape.exact:
+            rows = self._page(shape, after, until, limit)
+            if not shape.exact or (after is None and shape.nullable):
                 keys = list(map(shape.key_of, rows))
                 sound = self._sound(keys, after)
                 if sound < len(keys):
@@ -79,6 +79,15 @@ class SQLTable(Source):
             after = shape.key_of(rows[-1])
             weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
+
+    def _page(self, shape, after, until, limit):
+        form = after is None, until is None
+        if form not in self._queries:  # SQLAlchemy takes its time to build one
+            query = _wanted(self._between(shape.columns, after, until, operator.le), self.where)
+            most = sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer)
+            self._queries[form] = query.limit(most)
+        values = {**self._values(after, until), "httpmr_page": limit}
+        return self._fetch(self._queries[form], values, shape.plain)
 
     def _sound(self, keys, after):
         """Return how many of the keys can be gone on after, from the first on."""
@@ -164,27 +173,30 @@ class SQLTable(Source):
         """Return the n-th key after `after` and below `until`, or None."""
         shape = self._shape()
         query = _filled(shape, self._between(shape.key, after, until, operator.lt))
-        rows = self._fetch(query.limit(1).offset(n - 1))
+        rows = self._fetch(query.limit(1).offset(n - 1), self._values(after, until))
         return self._checked(self._plain(rows[0]), after) if rows else None
 
     def _any(self, after, until):
         query = self._between(self._shape().key, after, until, operator.le)
-        return bool(self._fetch(_wanted(query, self.where).limit(1)))
+        return bool(self._fetch(_wanted(query, self.where).limit(1), self._values(after, until)))
 
     def _between(self, columns, after, until, below):
         key, dialect = self._shape().key, self.engine.dialect.name
         query = sqlalchemy.select(*columns).order_by(*key)
         if after is not None:
-            query = query.where(sql.bound(key, self._parts(after), operator.gt, dialect))
+            query = query.where(sql.bound(key, "httpmr_after", operator.gt, dialect))
         if until is not None:
-            query = query.where(sql.bound(key, self._parts(until), below, dialect))
+            query = query.where(sql.bound(key, "httpmr_until", below, dialect))
         return query
 
-    def _fetch(self, query, plain=False):
+    def _values(self, after, until):
+        return sql.parts(httpmr_after=self._parts(after), httpmr_until=self._parts(until))
+
+    def _fetch(self, query, values=None, plain=False):
         """Return the rows of a query; `plain`: as the driver gives them, which is faster."""
         try:
             with sql.reading(self.engine) as connection:
-                result = connection.execute(query)
+                result = connection.execute(query, values)
                 return sql.plain_rows(result) if plain else result.fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -194,7 +206,7 @@ class SQLTable(Source):
         return row[0] if len(self.key) == 1 else tuple(row)
 
     def _parts(self, key):
-        return (key,) if len(self.key) == 1 else key
+        return (key,) if len(self.key) == 1 and key is not None else key
 
     def _checked(self, key, before):
         if key is None or (len(self.key) > 1 and None in key):

@@ -17,6 +17,7 @@
     shape(known, given, ...)       what is read of a table, and how its rows become records
 
     bound(columns, key, ...)       the condition that rows are before or behind a key
+    parts(key=...)                 the parts of that key, as parameters
     upsert(table, key, ...)        an INSERT that changes the row of the same key
     UPSERTS                        the dialects that have one
 
@@ -25,7 +26,7 @@ Sources and sinks that use `reading` and `writing` need nothing else: both trans
 
 from httpmr.sql.engines import close, engine, forked, identity
 from httpmr.sql.shapes import shape
-from httpmr.sql.statements import UPSERTS, bound, upsert
+from httpmr.sql.statements import UPSERTS, bound, parts, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
 from httpmr.sql.transactions import plain_rows, reading, translated, writing
 
@@ -38,6 +39,7 @@ __all__ = [
     "forked",
     "identity",
     "listed",
+    "parts",
     "plain_rows",
     "reading",
     "shape",

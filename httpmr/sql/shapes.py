@@ -18,7 +18,7 @@ class Shape(NamedTuple):
     records: Callable  # from rows to records, (key, dict of the row), lazily
     key_of: operator.itemgetter
     plain: bool  # the driver's values are those that SQLAlchemy would give
-    exact: bool  # no key can be missing, nor the same as another
+    exact: bool  # no two keys are the same
 
 
 def shape(
@@ -47,7 +47,7 @@ def shape(
         key_of=operator.itemgetter(*places),
         plain=not any(processed.values()),
         # Of other types, some that differ in the database are the same once they are read.
-        exact=whole and not processed[key[0]] and not nullable,
+        exact=whole and not processed[key[0]],
     )
 
 

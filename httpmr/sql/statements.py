@@ -19,13 +19,14 @@ UPSERTS = {
 
 
 def bound(
-    columns: Sequence[sqlalchemy.Column], key: Sequence, compare: Callable, dialect: str
+    columns: Sequence[sqlalchemy.Column], key: str, compare: Callable, dialect: str
 ) -> sqlalchemy.ColumnElement[bool]:
     """Return `columns` compared with the parts of a key: gt, le or lt, from left to right.
 
-    It is worded such that the database finds the rows in the index of a key of several columns.
+    The parts are parameters of the statement: `parts` gives them to the key of that name. It is
+    worded such that the database finds the rows in the index of a key of several columns.
     """
-    values = [sqlalchemy.literal(part, c.type) for c, part in zip(columns, key, strict=True)]
+    values = [sqlalchemy.bindparam(f"{key}_{n}", type_=c.type) for n, c in enumerate(columns)]
     if dialect in ROW_VALUES and len(columns) > 1:
         return compare(sqlalchemy.tuple_(*columns), sqlalchemy.tuple_(*values))
     greater = compare is operator.gt
@@ -35,6 +36,12 @@ def bound(
         # The first half looks redundant; it is what the index is searched by.
         condition = weak(column, value) & (strict(column, value) | condition)
     return condition
+
+
+def parts(**keys: Sequence | None) -> dict:
+    """Return the parameters that are the parts of keys, by name; None is no key."""
+    given = {name: key for name, key in keys.items() if key is not None}
+    return {f"{name}_{n}": part for name, key in given.items() for n, part in enumerate(key)}
 
 
 def upsert(
