@@ -14,6 +14,7 @@ from httpmr.errors import (
     UnknownJob,
 )
 from httpmr.jobs import control
+from httpmr.jobs.deleted import KEPT
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
 
@@ -23,7 +24,8 @@ def garbage(store):
 
 
 def stored_of(store, job):
-    return [key for key in dump(store) if job.id.encode() in key]
+    first, last = keys.span(("deleted",))
+    return [key for key in dump(store) if job.id.encode() in key and not first <= key < last]
 
 
 class TestControl:
@@ -104,6 +106,29 @@ class TestControl:
 
 
 class TestDelete:
+    def test_who_did_it_is_remembered(self):
+        clock = Clock()
+        jobs = made(store=MemoryStore(clock))
+        job = carried(jobs, jobs.start())
+        clock.pass_(60)
+        jobs.delete(job.id, by="anna")
+        assert jobs.deleted() == [(job.id, clock.now, "anna", "done")]
+
+    def test_it_is_for_the_newest_few(self):
+        jobs = made()
+        ids = [jobs.start().id for _ in range(KEPT + 3)]
+        for id in ids:
+            jobs.delete(id)
+        assert [it.job for it in jobs.deleted()] == ids[: -KEPT - 1 : -1]
+        kept = jobs.store.scan(*keys.span(("deleted", jobs.recipe.name)))
+        assert len(list(kept)) == KEPT
+
+    def test_making_room_is_not(self):
+        jobs = made(keep=1)
+        for _ in range(3):
+            carried(jobs, jobs.start())
+        assert len(jobs.all()) == 1 and jobs.deleted() == []
+
     def test_it_is_out_of_sight_at_once(self):
         jobs = made()
         job = carried(jobs, jobs.start())

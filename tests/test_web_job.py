@@ -213,6 +213,20 @@ def test_actions_by_json(made, web):
     assert web.get(url + "status", status=404).json["error"]
 
 
+def test_who_deleted_a_job_stands_in_the_console():
+    made = master(authorize=lambda request: "<b>anna")
+    web = client(made)
+    job = made.start()
+    assert "Deleted" not in web.get("/").text
+    web.post_json(link(made, job) + "delete", {})
+    shown = web.get("/").html.find(id="deleted").text
+    assert job.id in shown and "running" in shown and "by <b>anna" in shown
+    (noted,) = web.get("/", headers={"Accept": "application/json"}).json["deleted"]
+    assert (noted["job"], noted["who"], noted["state"]) == (job.id, "<b>anna", "running")
+    lines = web.get("/", headers={"Accept": "text/plain"}).text.splitlines()
+    assert any(job.id in line and "<b>anna" in line for line in lines)
+
+
 def test_an_action_that_does_not_fit(made, web):
     job = made.start()
     url = link(made, job)

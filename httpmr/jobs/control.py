@@ -8,6 +8,7 @@ from itertools import islice
 from httpmr import codec, engine, keys
 from httpmr.errors import Conflict, Unfit, UnknownJob
 from httpmr.interfaces import Batch
+from httpmr.jobs.deleted import noted
 from httpmr.ledger import PAGE, Ledger
 from httpmr.shuffle import output
 from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
@@ -99,11 +100,17 @@ def _skip(ledger, job, lease, by):
         raise
 
 
-def delete(ledger: Ledger, job: Job) -> None:
-    """Take the job out of sight at once; what it has stored is swept up by later requests."""
+def delete(ledger: Ledger, job: Job, by: str | None = None) -> None:
+    """Take the job out of sight at once; what it has stored is swept up by later requests.
+
+    That somebody did is remembered; None is nobody.
+    """
     while job is not None:
+        joins = [mark(job.id, "all")]
+        if by is not None:
+            joins.append(noted(ledger.store, job, by[:LONGEST_NAME]))
         try:
-            ledger.remove(job, mark(job.id, "all"))
+            ledger.remove(job, *joins)
             return
         except Conflict:
             job = ledger.job(job.recipe, job.id)

@@ -14,6 +14,7 @@ from httpmr.engine.blame import check_key
 from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
 from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
+from httpmr.jobs.deleted import Deleted, deleted
 from httpmr.jobs.identity import Identity, letters
 from httpmr.jobs.job import Job
 from httpmr.jobs.links import Links
@@ -123,6 +124,10 @@ class Jobs:
     def all(self, limit: int = 50, before: str | None = None) -> list[Job]:
         """Return at most `limit` jobs, newest first, those older than the job `before`."""
         return [self._job(r) for r in islice(self.ledger.jobs(self.recipe.name, before), limit)]
+
+    def deleted(self) -> list[Deleted]:
+        """Return which jobs were deleted of late, by whom and when, the newest job first."""
+        return deleted(self.store, self.recipe.name)
 
     def latest(self) -> Job | None:
         """Return the newest job that is done, or that was and is being retried."""
@@ -234,8 +239,8 @@ class Jobs:
         control.cancel(self.ledger, self._record(id), by)
 
     def delete(self, id: str, by: str = "") -> None:
-        """Remove a job in any state, with all it has stored."""
-        control.delete(self.ledger, self._record(id))
+        """Remove a job in any state, with all it has stored; `deleted` remembers that."""
+        control.delete(self.ledger, self._record(id), by)
         _log.info("job %s is deleted%s", id, f" by {by}" if by else "")
         self._tidy(control.sweep, self.store)
 

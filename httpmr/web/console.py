@@ -36,15 +36,12 @@ def console(visit, given=None, wrong=None):
     older = found[LISTED - 1].id if len(found) > LISTED else None
     recipe = visit.master.recipe
     settings = facts(recipe, visit.work.store)
+    gone = [it._asdict() for it in visit.work.deleted()]
     if visit.wants_json:
-        about = {
-            "recipe": recipe.name,
-            "about": sentence(recipe),
-            "settings": facts(recipe, visit.work.store),
-        }
-        return pages.data(about | {"jobs": listed, "older": older})
+        about = {"recipe": recipe.name, "about": sentence(recipe), "settings": settings}
+        return pages.data(about | {"jobs": listed, "older": older, "deleted": gone})
     if visit.wants == "text":
-        return pages.words(tables.jobs(recipe.name, facts(recipe, visit.work.store), listed, older))
+        return pages.words(tables.jobs(recipe.name, settings, listed, older, gone))
     return pages.page(
         "console.html",
         400 if wrong else 200,
@@ -59,6 +56,7 @@ def console(visit, given=None, wrong=None):
         busy=any(row["state"] == "running" for row in listed),
         older=older,
         before=before,
+        deleted=gone,
         form=form(recipe.parameters, given or {}, wrong or {}),
     )
 

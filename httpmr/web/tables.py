@@ -98,8 +98,8 @@ def _summary(known):
     return rows
 
 
-def jobs(name: str, about: dict, listed: list[dict], older: str | None) -> str:
-    """Return the console: the recipe, and its jobs."""
+def jobs(name: str, about: dict, listed: list[dict], older: str | None, deleted: list[dict]) -> str:
+    """Return the console: the recipe, its jobs, and which of them were deleted."""
     recipe = [["recipe", name], *([fact, said] for fact, said in about.items())]
     rows = [
         [it["job"], it["state"], f"{percent(it['progress'])} %", it["records"],
@@ -109,4 +109,6 @@ def jobs(name: str, about: dict, listed: list[dict], older: str | None) -> str:
     heads = ["job", "state", "", "records", "bad", "started", "took", "by"]
     more = f"\nolder jobs: ?before={older}\n" if older else ""
     listing = table(rows, heads) if rows else "no jobs\n"
-    return f"{table(recipe)}\n{listing}{more}"
+    lost = [[it["job"], it["state"], moment(it["when"]), it["who"]] for it in deleted]
+    gone = f"\n{table(lost, ['deleted', 'it was', 'when', 'by'])}" if lost else ""
+    return f"{table(recipe)}\n{listing}{more}{gone}"

@@ -93,8 +93,14 @@ document.addEventListener("click", async (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  const step = { ArrowRight: "nextElementSibling", ArrowLeft: "previousElementSibling" }[event.key];
-  if (step) event.target.closest(".grid a")?.[step]?.focus();
+  const cell = event.target.closest(".grid a");
+  if (cell && event.key.startsWith("Arrow")) {
+    const cells = [...cell.parentNode.children];
+    const row = cells.filter((it) => it.offsetTop === cells[0].offsetTop).length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key];
+    cells[cells.indexOf(cell) + step]?.focus();
+    event.preventDefault(); // the page would move
+  }
   if (event.key === " " && event.target.id === "here") event.preventDefault(), event.target.click();
 });
 
