@@ -37,7 +37,9 @@ def goods(site: Site) -> Iterator[None]:
     """Have the table of the goods there, for the length of a `with` block."""
     url, table = _goods(site)
     engine = sqlalchemy.create_engine(url)
-    rows = [{"id": n, "name": f"a thing, the {n}th", "price": 7 * n} for n in range(ROWS)]
+    # From 1: MariaDB takes an id of 0 for none given.
+    numbers = range(1, ROWS + 1)
+    rows = [{"id": n, "name": f"a thing, the {n}th", "price": 7 * n} for n in numbers]
     try:
         with engine.begin() as connection:
             table.create(connection)
