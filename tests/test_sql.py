@@ -1,5 +1,6 @@
 """What the SQL plug-ins share: engines, transactions, tables and the meaning of errors."""
 
+import ctypes
 import logging
 import os
 import sqlite3
@@ -360,6 +361,36 @@ def test_no_idle_connection_is_carried_over_a_fork(numbers):
     found(numbers)
     assert exit_code_of_child(lambda: numbers.pool.checkedin() == 0) == 0
     assert numbers.pool.checkedin() == 0
+
+
+def test_nor_is_one_of_an_engine_that_was_given(sqlite_url):
+    engine = sqlalchemy.create_engine(sqlite_url)
+    with sql.writing(sql.engine(engine)) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    assert engine.pool.checkedin() == 1
+    assert exit_code_of_child(lambda: engine.pool.checkedin() == 0 and found(engine) == []) == 0
+    engine.dispose()
+
+
+def test_a_fork_that_python_was_not_told_of_is_noticed(numbers, monkeypatch):
+    """As uWSGI's: libc's own fork runs no hook. The child has to use other connections."""
+    session = {
+        "sqlite": "SELECT 1",
+        "postgresql": "SELECT pg_backend_pid()",
+        "mysql": "SELECT connection_id()",
+    }[numbers.dialect.name]
+
+    def who():
+        with sql.writing(numbers) as connection:
+            return connection.exec_driver_sql(session).scalar()
+
+    def another():
+        return (who() != parent or session == "SELECT 1") and numbers.pool is not pool
+
+    parent, pool = who(), numbers.pool
+    monkeypatch.setattr(os, "fork", ctypes.PyDLL(None).fork)
+    assert exit_code_of_child(another) == 0
+    assert who() == parent
 
 
 def test_a_child_has_a_copy_of_sqlite_in_memory():

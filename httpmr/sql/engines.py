@@ -15,6 +15,7 @@ _engines: dict[str, Engine] = {}
 _readers: dict[Engine, Engine] = {}
 _given: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 _queues: dict[URL, Lock] = {}
+_process = os.getpid()
 
 
 def engine(database: str | URL | Engine) -> Engine:
@@ -61,6 +62,7 @@ def queue(engine: Engine):
     Who waits for SQLite's own lock asks for it now and then, and where many do, some are never
     in luck. It is asked all the same, when this has taken long.
     """
+    notice_fork()
     if engine.dialect.name != "sqlite":
         yield
         return
@@ -83,21 +85,38 @@ def close(engine: Engine) -> None:
 # over: the idle ones are closed before, and what is in use the child forgets, without closing it.
 
 _inherited: list[QueuePool] = []
+_noticing = Lock()
 
 
-def _close_idle():
-    for made in [*_readers, *_readers.values()]:
-        if isinstance(made.pool, QueuePool) and not made.pool.checkedout():
+def _pooled():
+    """Yield every engine that keeps connections; others: SQLite in memory, which is copied."""
+    for made in [*_readers, *_readers.values(), *_given]:
+        if isinstance(made.pool, QueuePool):
+            yield made
+
+
+def _close_idle() -> None:
+    for made in _pooled():
+        if not made.pool.checkedout():
             made.dispose()
 
 
 def forked() -> None:
     """Forget, in a child process, the connections that are its parent's, and who waits there."""
+    global _process
     _queues.clear()
-    for made in [*_readers, *_readers.values(), *_given]:
-        if isinstance(made.pool, QueuePool):  # others: SQLite in memory, which is copied
-            _inherited.append(made.pool)
-            made.dispose(close=False)
+    for made in _pooled():
+        _inherited.append(made.pool)
+        made.dispose(close=False)
+    _process = os.getpid()
+
+
+def notice_fork() -> None:
+    """Do what `forked` does, if Python was not told of a fork: uWSGI's are not Python's own."""
+    if _process != os.getpid():
+        with _noticing:  # no other thread goes on with a connection of the parent's
+            if _process != os.getpid():
+                forked()
 
 
 if hasattr(os, "register_at_fork"):

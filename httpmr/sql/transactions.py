@@ -7,7 +7,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
 from httpmr.errors import Unavailable
-from httpmr.sql.engines import queue, reader
+from httpmr.sql.engines import notice_fork, queue, reader
 from httpmr.trouble import meaning
 
 
@@ -45,6 +45,7 @@ def translated():
     Others, such as those of constraints and data types, come through as they are. Unavailable
     has `retry`, True where the same transaction may well succeed at once.
     """
+    notice_fork()
     try:
         yield
     except exc.DBAPIError as error:
