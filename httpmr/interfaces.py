@@ -261,6 +261,8 @@ class IntermediateStore(ABC):
     ) -> Iterator[tuple[Any, Iterable[Any]]]:
         """Yield (key, values) in key order, values in the order (shard, slice, emission).
 
+        Where the recipe sorts values, that is the order of those that are equal.
+
         `after` = (key, n): begin at `key` without its first n values, or, where n is None, after
         `key`. The values of a group can be walked until the next group is asked for.
         """

@@ -77,6 +77,10 @@ class Recipe:
     instead of a fingerprint of it: a job that began with another one pauses. `max_lanes` is how
     many slices may be done at once, of all jobs and in all processes; None: as many as are asked.
 
+    `sort_values` lets each key's values come to the reducer sorted: by themselves, if it is True,
+    or by what it, a function of one value, returns: anything that could be a key. What is equal
+    stays in the order of the input.
+
     `params` is a dataclass that says what a job is started with. Then the source, the mapper, the
     reducer and the sink may each be a function of its one argument, such an object; `of` makes the
     recipe of one job by them.
@@ -95,12 +99,14 @@ class Recipe:
     max_bad_records: int = 0
     keep: int = 10
     max_lanes: int | None = None
+    sort_values: Any = None
     version: str | None = None
     params: Any = None
     parameters: Parameters | None = field(default=None, init=False)
     deferred: tuple[str, ...] = field(default=(), init=False)
     combine: Callable | None = field(default=None, init=False)
     tally: Callable | None = field(default=None, init=False)
+    order: Callable | None = field(default=None, init=False)
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:
@@ -118,6 +124,7 @@ class Recipe:
         if self.partitioner is None:
             object.__setattr__(self, "partitioner", Crc32Partitioner())
         self._choose_combiner()
+        self._choose_order()
         self._in_range("num_mappers", int, 1, MOST_SHARDS)
         self._in_range("num_reducers", int, 1, MOST_PARTITIONS)
         self._in_range("slice_seconds", (int, float), 0.01, 3600)
@@ -212,6 +219,24 @@ class Recipe:
             raise RecipeError("combiner= needs a reducer=: a map-only job groups nothing")
         object.__setattr__(self, "combine", combine)
         object.__setattr__(self, "tally", _tally(combiner or self.reducer))
+
+    def _choose_order(self):
+        by = self.sort_values
+        if by is None or by is False:
+            return
+        if by is not True and not callable(by):
+            raise RecipeError(
+                f"sort_values= is True, or a function (value) -> what to sort by, not {by!r:.80}"
+            )
+        if self.reducer is None:
+            raise RecipeError("sort_values= needs a reducer=: a map-only job groups nothing")
+        if self.combine is not None:
+            raise RecipeError(
+                "sort_values= gives the reducer every value, and combine makes one of many: leave "
+                "one of them out"
+            )
+        order = keys.pack if by is True else lambda value: keys.pack(by(value))
+        object.__setattr__(self, "order", order)
 
     def _in_range(self, name, kind, low, high):
         value = getattr(self, name)

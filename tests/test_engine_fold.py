@@ -6,7 +6,7 @@ import pytest
 from faults import Clock
 from slices import ALL, Gone, commit, put, put_giant, recipe, run
 
-from httpmr import codec, reducers
+from httpmr import codec, keys, reducers
 from httpmr.budget import Budget
 from httpmr.engine import run_slice
 from httpmr.engine.gather import ENOUGH
@@ -56,6 +56,17 @@ class TestMerge:
         assert self.whole(store, 1) == before
         runs = {entry.run for entry in Runs(store).entries("j", 0, 1)}
         assert runs == {((0,), n) for n in range(0, count, FAN_IN)}
+
+    @pytest.mark.parametrize("records", [1, 7, ALL])
+    def test_sorted_values_stay_sorted(self, records):
+        count = 2 * FAN_IN + 3
+        slices = [[("k", (i, n)) for i in range(n % 3)] + [("m", (7, n))] for n in range(count)]
+        store = MemoryStore()
+        put(store, slices)
+        before = [(key, sorted(values)) for key, values in self.whole(store)]
+        self.fold(store, records, recipe(reducer=reducers.Identity(), sort_values=True))
+        groups = Runs(store, by=keys.pack).groups("j", 0, 1)
+        assert [(key, list(values)) for key, values in groups] == before
 
     def test_very_many_runs_take_two_levels(self):
         store = MemoryStore()

@@ -78,6 +78,18 @@ WRONG = {
         {"combiner": Total(), "reducer": Total()},
         "combiner= needs a method combine(key, values)",
     ),
+    "an order of values that is none": (
+        {"sort_values": "day", "reducer": Total()},
+        "sort_values= is True, or a function (value) -> what to sort by, not 'day'",
+    ),
+    "an order of values without a reducer": (
+        {"sort_values": True},
+        "sort_values= needs a reducer=",
+    ),
+    "an order of values that are combined": (
+        {"sort_values": True, "reducer": TotalCombined()},
+        "leave one of them out",
+    ),
     "a combiner without a reducer": (
         {"combiner": function},
         "combiner= needs a reducer=: a map-only job groups nothing",

@@ -4,7 +4,7 @@ import random
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 from unittest import mock
 
 import pytest
@@ -44,9 +44,9 @@ def grouped(pairs):
     return groups
 
 
-def run(pairs, size):
+def run(pairs, size, by=None):
     """One run as small blocks of at most `size` values: (entry fields, columns) in order."""
-    columns = ordered(grouped(pairs))
+    columns = ordered(grouped(pairs), by=by)
     group = at = taken = 0
     while group < len(columns.keys):
         piece, group, taken = blocks._piece(columns, group, at, taken, size)
@@ -54,11 +54,11 @@ def run(pairs, size):
         yield piece
 
 
-def merged(runs, size=3, after=None, opened=None, asked=None):
+def merged(runs, size=3, after=None, opened=None, asked=None, by=None):
     """The merge of runs of pairs, each cut into tiny blocks, as a list of (key, values)."""
     held, entries = {}, []
     for number, pairs in enumerate(runs):
-        for n, piece in enumerate(run(pairs, size)):
+        for n, piece in enumerate(run(pairs, size, by)):
             kind = blocks._KINDS[keys.kind(piece.keys)]
             first, last = piece.keys[0], piece.keys[-1]
             entry = Entry((number,), first, last, kind, len(piece.keys), len(piece.values), None)
@@ -66,7 +66,7 @@ def merged(runs, size=3, after=None, opened=None, asked=None):
             held[number, n] = piece
 
     read = reader(held, opened, asked)
-    return [(key, list(values)) for key, values in merge(entries, read, after)]
+    return [(key, list(values)) for key, values in merge(entries, read, after, by)]
 
 
 def reader(pieces, opened=None, asked=None):
@@ -128,6 +128,23 @@ class TestMerge:
         assert merged(runs, size, (key, None)) == whole[at + 1 :]
         n = data.draw(st.integers(0, len(values)))
         assert merged(runs, size, (key, n)) == [(key, values[n:]), *whole[at + 1 :]]
+
+    @given(RUNS, st.integers(1, 5), st.integers(1, 20), st.data())
+    def test_values_can_be_sorted_too(self, runs, size, groups, data):
+        """Those that are equal stay in run order; and it can begin anywhere."""
+
+        def by(value):
+            return -value[1] // 3
+
+        whole = [(key, sorted(values, key=by)) for key, values in model(runs)]
+        with mock.patch("httpmr.shuffle.merge._GROUPS", groups):
+            assert exactly(merged(runs, size, by=by)) == exactly(whole)
+        if whole:
+            at = data.draw(st.integers(0, len(whole) - 1))
+            key, values = whole[at]
+            n = data.draw(st.integers(0, len(values)))
+            rest = [(key, values[n:]), *whole[at + 1 :]]
+            assert merged(runs, size, (key, n), by=by) == rest
 
     @given(RUNS, KEYS)
     def test_it_can_begin_at_a_key_that_is_not_there(self, runs, key):
@@ -236,6 +253,33 @@ class TestMerge:
             return [pieces[ref] for ref in refs]
 
         _, values = next(merge(entries, read))
+        with pytest.raises(Unavailable):
+            list(values)
+        assert isinstance(values.error, Unavailable)
+
+    def test_sorted_values_are_read_as_they_are_walked_and_the_rest_passed_over(self):
+        runs = [[("a", n) for n in range(first, 60, 2)] + [("b", 9)] for first in (0, 1)]
+        pieces, entries = {}, []
+        for number, pairs in enumerate(runs):
+            for n, piece in enumerate(run(pairs, 3)):
+                at = (number, n)
+                first, last = piece.keys[0], piece.keys[-1]
+                entries.append(Entry((number,), first, last, "s", 1, len(piece.values), at))
+                pieces[at] = piece
+        opened = []
+        walked = merge(entries, reader(pieces, opened), by=keys.pack)
+        key, values = next(walked)
+        assert [next(iter(values)) for _ in range(5)] == list(range(5))
+        assert (key, len(opened)) == ("a", 2)
+        assert [(key, list(values)) for key, values in walked] == [("b", [9, 9])]
+
+    def test_an_error_among_sorted_values_is_kept_too(self):
+        entries = [Entry((n,), "a", "a", "s", 1, 1, n) for n in range(2)]
+
+        def read(refs):
+            raise Unavailable("away")
+
+        [(_, values)] = islice(merge(entries, read, by=keys.pack), 1)
         with pytest.raises(Unavailable):
             list(values)
         assert isinstance(values.error, Unavailable)

@@ -39,7 +39,7 @@ def of_round(level: int, tail: tuple) -> bool:
 class _Fold:
     def __init__(self, recipe, task, store, budget):
         self.recipe, self.task, self.budget = recipe, task, budget
-        self.runs = Runs(store)
+        self.runs = Runs(store, by=recipe.order)
         self.partition = task.shard[0]
         self.level = task.level
         self.above = above(task.level, task.shard[1:])

@@ -6,6 +6,7 @@ that a slice stops well before its commit would pass what a store takes.
 """
 
 from collections import defaultdict
+from functools import partial
 from itertools import islice
 
 from httpmr import codec, counters, keys
@@ -144,7 +145,8 @@ class Groups:
         """Return the groups of each partition, sorted and packed."""
         if self.combine:
             self.fold()
-        groups, columns = (self.totals, single) if self.totals else (self.groups, ordered)
+        sort = partial(ordered, by=self.recipe.order)
+        groups, columns = (self.totals, single) if self.totals else (self.groups, sort)
         return [
             Placed(number, 0, *self.task.place, n, block)
             for number, distinct in enumerate(self._parted(groups))

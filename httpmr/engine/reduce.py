@@ -44,7 +44,7 @@ class _Walk:
         self.hold = hold
         self.care = care
         self.deaths = max(task.takeovers, care.died) if care else 0
-        self.runs = Runs(store)
+        self.runs = Runs(store, by=recipe.order)
         self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
         self.held = Held(recipe.reducer.reduce)
         self.plain = Uncombined(task)

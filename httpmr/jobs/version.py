@@ -30,7 +30,10 @@ def versions(recipe: Recipe) -> dict[str, str]:
     """Return the version of each part, the same in every process that has the same code."""
     if recipe.version is not None:
         return {"version": recipe.version}
-    return {part: _digest(_told(getattr(recipe, part), 0)) for part in _PARTS}
+    parts = {part: getattr(recipe, part) for part in _PARTS}
+    if recipe.sort_values:
+        parts["sort_values"] = recipe.sort_values
+    return {part: _digest(_told(value, 0)) for part, value in parts.items()}
 
 
 def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:

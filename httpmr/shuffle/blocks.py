@@ -8,6 +8,7 @@ where blocks are kept, nor in which order they are merged.
 import sys
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -70,13 +71,17 @@ def unpack(data: bytes) -> Columns:
     return Columns(*codec.loads(zstd.decompress(body)))
 
 
-def ordered(groups: dict, distinct: list | None = None) -> Columns:
+def ordered(groups: dict, distinct: list | None = None, by: Callable | None = None) -> Columns:
     """Return `{key: list of its values}` in key order: those of all, or of `distinct`, its keys.
 
-    Raises Unstorable if a key has no order.
+    `by` gives what the values of a key are sorted by; without it they stay as they are. Raises
+    Unstorable if a key has no order.
     """
     distinct = _in_order(list(groups) if distinct is None else distinct)
     lists = [groups[key] for key in distinct]
+    if by:
+        for held in lists:
+            held.sort(key=by)
     counts = list(map(len, lists))
     values = [value for held in lists for value in held]
     return Columns(distinct, None if len(values) == len(distinct) else counts, values)

@@ -14,20 +14,24 @@ from typing import Any
 
 from httpmr import keys
 from httpmr.shuffle.blocks import Columns
-from httpmr.shuffle.reading import Entry, Run, Stream, fetch, native
+from httpmr.shuffle.reading import Entry, Run, Sorted, Stream, fetch, native
 
 _GROUPS = 4096
 """Groups that a round sorts, about: as many as are still in the processor's cache."""
 
 
 def merge(
-    entries: Iterable[Entry], read: Callable[[list], list[Columns]], after: Any = None
+    entries: Iterable[Entry],
+    read: Callable[[list], list[Columns]],
+    after: Any = None,
+    by: Callable[[Any], Any] | None = None,
 ) -> Iterator[tuple[Any, Iterable[Any]]]:
     """Yield (key, values) of the runs that `entries` describe, in key order.
 
     `entries` come run by run, each run's in order; runs in the order their values shall have.
     `read(refs)` opens blocks. `after` = (key, n): begin at `key` without its first n values, or,
-    where n is None, after `key`.
+    where n is None, after `key`. `by` gives what the values of a key are sorted by, in each run
+    and here; what it finds equal, and all without it, stays in the order of the runs.
     """
     entries = list(entries)
     kinds = {entry.kind for entry in entries}
@@ -46,7 +50,7 @@ def merge(
     runs = [Run(n, listed, order, read) for n, listed in enumerate(by_run.values())]
     if bound is not None:
         _begin(runs, read, bound, within)
-    groups = _rounds(runs, read)
+    groups = _rounds(runs, read, by)
     if within and after[1]:
         groups = _without(groups, bound, order, after[1])
     yield from groups
@@ -65,7 +69,7 @@ def _begin(runs, read, bound, within):
         run.at = find(run.sorted, bound)
 
 
-def _rounds(runs, read):
+def _rounds(runs, read, by):
     # Runs wait until the merge comes to their first key: of many that follow each other, as
     # those of a sorted output do, few are ever looked at.
     waiting = sorted(runs, key=Run.first)
@@ -90,8 +94,9 @@ def _rounds(runs, read):
             groups.extend(run.take(bisect_left(run.sorted, horizon, run.at)))
         if len(below) > 1:
             groups.sort(key=itemgetter(0))
-        yield from _grouped(groups)
-        stream = Stream([run for run in reached if run.first() == horizon], horizon, read)
+        yield from _sorted(_grouped(groups), by) if by else _grouped(groups)
+        here = [run for run in reached if run.first() == horizon]
+        stream = Sorted(here, horizon, read, by) if by else Stream(here, horizon, read)
         yield stream.key(), stream
         stream.drain()
         coming = [run for run in coming if run.entry]
@@ -117,6 +122,12 @@ def _grouped(items):
             yield key, values
             order, key, values = next_order, next_key, more
     yield key, values
+
+
+def _sorted(groups, by):
+    for key, values in groups:
+        values.sort(key=by)
+        yield key, values
 
 
 def _without(groups, bound, order, count):

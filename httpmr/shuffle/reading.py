@@ -5,6 +5,7 @@ Nothing is known here of where blocks are kept, nor which group comes next.
 
 import math
 from collections import deque
+from heapq import merge
 from itertools import accumulate, chain, islice
 from typing import Any, NamedTuple
 
@@ -197,3 +198,36 @@ class Stream:
 
     def __iter__(self):
         return self.values
+
+
+class Sorted(Stream):
+    """The same, where each run has its values sorted by `by`: merged, so that all of them are."""
+
+    def __init__(self, runs, horizon, read, by):
+        super().__init__(runs, horizon, read)
+        self.by = by
+        self.values = self._merged()
+
+    def skip(self, count):
+        """Pass over the first `count` values: which they are is seen only by reading them."""
+        deque(islice(self.values, count), maxlen=0)
+
+    def _merged(self):
+        try:
+            fetch(self.read, [(run, run.entry) for run in self.runs if not run.fetched])
+            yield from merge(*map(self._of, self.runs), key=self.by)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _of(self, run):
+        while run.begins(self.horizon):
+            run.load()
+            [(_, _, held)] = run.take(run.at + 1)
+            if run.at == len(run.sorted):
+                run.pass_on()
+            yield from held
+
+    def drain(self):
+        self.values.close()
+        super().skip(math.inf)

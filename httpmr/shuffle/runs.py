@@ -7,7 +7,7 @@ User keys never stand in store keys. The run of a slice is (shard, slice), so th
 runs in input order. `Stored` keeps its output by the same means under other names.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -35,12 +35,16 @@ class Placed(NamedTuple):
 
 
 class Runs(IntermediateStore):
-    """Runs of blocks in an ordered store, under the names `index` and `block`."""
+    """Runs of blocks in an ordered store, under the names `index` and `block`.
 
-    def __init__(self, store, index="index", block="block"):
+    `by` gives what the values of each key are sorted by, in every run; None: by nothing.
+    """
+
+    def __init__(self, store, index="index", block="block", by: Callable | None = None):
         self.store = store
         self.index = index
         self.block = block
+        self.by = by
 
     def put(self, batch, job, blocks: Iterable[Placed]) -> None:
         """Put the blocks and their index entries. The batch's fence is the task's."""
@@ -85,7 +89,7 @@ class Runs(IntermediateStore):
 
     def merged(self, job, entries: Iterable[Entry], after=None):
         """Yield (key, values) of the runs given. Raises Damaged where a block is not whole."""
-        return merge(entries, lambda places: self._read(job, places), after)
+        return merge(entries, lambda places: self._read(job, places), after, self.by)
 
     def _read(self, job, places):
         wanted = [keys.pack((job, self.block, *place)) for place in places]

@@ -73,6 +73,7 @@ class Master(Mounted):
         max_bad_records=0,
         keep=10,
         max_lanes=None,
+        sort_values=None,
         version=None,
         params=None,
         authorize=None,
@@ -92,6 +93,7 @@ class Master(Mounted):
             max_bad_records=max_bad_records,
             keep=keep,
             max_lanes=max_lanes,
+            sort_values=sort_values,
             version=version,
             params=params,
         )
