@@ -12,6 +12,7 @@ from httpmr import sql
 from httpmr.errors import InputError, RecipeError, Unavailable
 from httpmr.sources import SQLTable
 from httpmr.sources import sql as module
+from httpmr.sources import walk
 from httpmr.testing.sources import SourceSuite
 
 NOON = datetime.datetime(2026, 1, 1, 12)
@@ -165,7 +166,7 @@ def test_no_transaction_is_held_between_pages(database_url):
 
 
 def test_steps_are_even_and_no_statement_is_long(database_url, statements, monkeypatch):
-    monkeypatch.setattr(module, "COUNTED", 128)
+    monkeypatch.setattr(walk, "COUNTED", 128)
     source = numbers(database_url, 900)
     marks = list(source.split(None, source.last(), 16))
     assert {b - a for a, b in pairwise(marks)} == {8}
@@ -194,12 +195,12 @@ class Slow:
 
 @pytest.mark.parametrize(("each", "row"), [(0.0, 0.001), (0.05, 0.001), (0.05, 0.0002)])
 def test_steps_are_short_where_the_database_is_slow(sqlite_url, monkeypatch, each, row):
-    monkeypatch.setattr(module, "COUNTED", 5000)
+    monkeypatch.setattr(walk, "COUNTED", 5000)
     source = numbers(sqlite_url, 6000, where="id < 100 or id > 5900")
     last = source.last()
     slow = Slow(source, monkeypatch, each, row)
     marks = list(source.split(None, last, 8))
-    assert max(slow.took) <= each + 2 * module.SLOW
+    assert max(slow.took) <= each + 2 * walk.SLOW
     assert 8 < len(marks) < 100
     # Cut after any key, it goes on with the same steps, and is never long about the next.
     for n in range(0, len(marks), 7):
@@ -207,14 +208,14 @@ def test_steps_are_short_where_the_database_is_slow(sqlite_url, monkeypatch, eac
         rest = source.split(marks[n], last, 8)
         if n + 1 < len(marks):
             assert next(rest) > marks[n]
-            assert slow.now - began <= module.SLOW + 2 * max(slow.took)
+            assert slow.now - began <= walk.SLOW + 2 * max(slow.took)
     parts = zip([None, *marks], [*marks, last], strict=True)
     read = [key for after, until in parts for key, _ in source.read(after, until)]
     assert read == [*range(1, 100), *range(5901, 6001)]
 
 
 def test_a_database_that_answers_late_is_not_asked_for_small_steps(sqlite_url, monkeypatch):
-    monkeypatch.setattr(module, "COUNTED", 4096)
+    monkeypatch.setattr(walk, "COUNTED", 4096)
     source = numbers(sqlite_url, 6000)
     last = source.last()
     slow = Slow(source, monkeypatch, each=0.5, row=0.00001)

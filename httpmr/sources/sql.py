@@ -1,8 +1,6 @@
-"""The rows of a database table, in the order of a unique key."""
+"""The rows of a database table, or of a select, in the order of a unique key."""
 
-import math
 import operator
-import time
 from itertools import chain
 
 import sqlalchemy
@@ -10,16 +8,7 @@ from sqlalchemy import exc
 
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError
-from httpmr.interfaces import Source
-
-COUNTED = 2**20
-"""Rows that `split` looks for at most before it decides on its step."""
-
-SLOW = 0.25
-"""Seconds in which rows are counted, or passed over that are not wanted, and little more."""
-
-PASSED = 16
-"""Steps without a wanted row that `split` passes over at most before it gives a key."""
+from httpmr.sources.walk import Walk
 
 FIRST_PAGE, PAGE = 64, 1024
 """Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
@@ -28,23 +17,28 @@ PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
 
 
-class SQLTable(Source):
+class SQLTable(Walk):
     """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
 
     `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
     a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
     wanted in the row (all), `where` the rows: SQL text, or a SQLAlchemy expression.
 
+    `table` may also be a class that SQLAlchemy's ORM maps, whose attributes are then the names;
+    or a `select()`, joins, labels and groups with it: its key is a unique one of a table that the
+    others are joined to by theirs, or what it is grouped by. Rows are dicts here, too: they can be
+    stored, cost no session, and `Class(**row)` makes an object of one.
+
     Rows are read in pages by key, and no transaction is held between them: a row that changes
     while the job runs is seen as it is when it is reached. The database alone compares keys, for
     its collations order text in their own way.
     """
 
-    clock = staticmethod(time.monotonic)
-
     def __init__(self, database, table, *, key, columns=None, where=None):
-        if not isinstance(table, sqlalchemy.Table) and not (isinstance(table, str) and table):
-            raise RecipeError(f"SQLTable: table is a name or a SQLAlchemy Table, not {table!r}")
+        named = isinstance(table, sqlalchemy.Table) or (isinstance(table, str) and table)
+        if not named and not sql.is_select(table):
+            what = "a name or a SQLAlchemy Table, a mapped class or a select()"
+            raise RecipeError(f"SQLTable: table is {what}, not {table!r}")
         if where is not None and not isinstance(where, (str, sqlalchemy.ColumnElement)):
             raise RecipeError(f"SQLTable: where is SQL text or an expression, not {where!r}")
         self.engine = sql.engine(database)  # a URL that cannot work is told now; no connection yet
@@ -53,7 +47,6 @@ class SQLTable(Source):
         self.columns = None if columns is None else _names("columns", columns)
         self.where = where
         self._looked_up = None
-        self._stepped = None, 0  # until when and for how many shards, and the step
         self._limit = FIRST_PAGE
         self._queries = {}  # that read a page: {what it is bounded by: the statement}
 
@@ -83,7 +76,8 @@ class SQLTable(Source):
     def _page(self, shape, after, until, limit):
         form = after is None, until is None
         if form not in self._queries:  # SQLAlchemy takes its time to build one
-            query = _wanted(self._between(shape.columns, after, until, operator.le), self.where)
+            query = self._between(shape.columns, shape.key, after, until, operator.le)
+            query = _wanted(query, self.where)
             most = sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer)
             self._queries[form] = query.limit(most)
         values = {**self._values(after, until), "httpmr_page": limit}
@@ -106,82 +100,34 @@ class SQLTable(Source):
         Raises InputError if a row has no key: the database would never find it again.
         """
         shape = self._shape()
-        keys = sqlalchemy.select(*shape.key)
         if shape.nullable:
-            nulls = keys.where(sqlalchemy.or_(*(column.is_(None) for column in shape.nullable)))
+            missing = sqlalchemy.or_(*(column.is_(None) for column in shape.nullable))
+            nulls = sqlalchemy.select(*shape.key).where(missing)
             if self._fetch(_wanted(nulls, self.where).limit(1)):
                 raise self._null()
-        backwards = _filled(shape, keys).order_by(*(column.desc() for column in shape.key))
+        # Rows without a key are left out; where they are wanted, they have just been refused.
+        keys = sqlalchemy.select(*shape.walked).where(*shape.filled)
+        backwards = keys.order_by(*(column.desc() for column in shape.walked))
         rows = self._fetch(backwards.limit(1))
         return self._plain(rows[0]) if rows else None
-
-    def split(self, after, until, shards):
-        """Walk the key from step to step: each statement passes over `step` rows of the index.
-
-        `where` is not counted by, for finding its rows may take long; parts of the table where
-        it holds for none are passed over, for a moment.
-        """
-        step = self._step(until, shards)
-        passed, since = 0, self.clock()
-        while (key := self._nth(after, until, step)) is not None:
-            # One in a while is given all the same, so that a walk which is cut gets on.
-            late = passed == PASSED or self.clock() - since > SLOW
-            if late or self.where is None or self._any(after, key):
-                yield key
-                passed, since = 0, self.clock()
-            else:
-                passed += 1
-            after = key
-
-    def _step(self, until, shards):
-        """Return how many rows of the table make a step, counted from its beginning.
-
-        So it is the same when the walk goes on; in one process even where slowness decided.
-        """
-        given, step = self._stepped
-        if given != (until, shards):
-            counted = max(self._counted(until, shards), shards)
-            step = counted // shards
-            self._stepped = (until, shards), step
-        return step
-
-    def _counted(self, until, first):
-        """Return a number of rows that are there: up to COUNTED, or what is counted soon.
-
-        Each statement begins at the beginning: some databases, of a table they have not yet
-        looked at, would sort what lies between two keys.
-        """
-        count, rows = 0, first
-        # Where each statement takes long, however few its rows, fewer are no remedy.
-        quickest, spent = math.inf, 0.0
-        while count < COUNTED and spent < SLOW:
-            rows = min(rows, COUNTED)
-            began = self.clock()
-            found = self._nth(None, until, rows) is not None
-            took = self.clock() - began
-            quickest = min(quickest, took)
-            spent += took - quickest
-            if found:
-                count, rows = rows, rows * (4 if took - quickest < SLOW / 8 else 2)
-            elif rows > 2 * count > 0:
-                rows = 2 * count
-            else:
-                break
-        return count
 
     def _nth(self, after, until, n):
         """Return the n-th key after `after` and below `until`, or None."""
         shape = self._shape()
-        query = _filled(shape, self._between(shape.key, after, until, operator.lt))
+        query = self._between(shape.walked, shape.walked, after, until, operator.lt)
+        query = query.where(*shape.filled)
         rows = self._fetch(query.limit(1).offset(n - 1), self._values(after, until))
         return self._checked(self._plain(rows[0]), after) if rows else None
 
     def _any(self, after, until):
-        query = self._between(self._shape().key, after, until, operator.le)
+        if self.where is None:
+            return True
+        key = self._shape().key
+        query = self._between(key, key, after, until, operator.le)
         return bool(self._fetch(_wanted(query, self.where).limit(1), self._values(after, until)))
 
-    def _between(self, columns, after, until, below):
-        key, dialect = self._shape().key, self.engine.dialect.name
+    def _between(self, columns, key, after, until, below):
+        dialect = self.engine.dialect.name
         query = sqlalchemy.select(*columns).order_by(*key)
         if after is not None:
             query = query.where(sql.bound(key, "httpmr_after", operator.gt, dialect))
@@ -200,7 +146,7 @@ class SQLTable(Source):
                 return sql.plain_rows(result) if plain else result.fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise InputError(f"table {self.table} cannot be read ({why}): see {self!r}") from error
+            raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error
 
     def _plain(self, row):
         return row[0] if len(self.key) == 1 else tuple(row)
@@ -212,23 +158,39 @@ class SQLTable(Source):
         if key is None or (len(self.key) > 1 and None in key):
             raise self._null()
         if key == before:
-            message = f"key {key!r} of table {self.table} is after itself, as rounded numbers are"
+            message = f"key {key!r} of {self._called} is after itself, as rounded numbers are"
             raise InputError(f"{message}: name another unique column as key=", key=key)
         return key
 
     def _null(self):
-        message = f"a row of table {self.table} has NULL in its key {', '.join(self.key)}"
+        message = f"a row of {self._called} has NULL in its key {', '.join(self.key)}"
         return InputError(f"{message}: fill it in, leave it out by where=, or use another key")
+
+    @property
+    def _called(self):
+        return sql.called(self.table)
 
     def _shape(self):
         if self._looked_up is None:
-            known = sql.table(self.engine, self.table, InputError)
-            wanted = (*self.key, *(self.columns or ()))
-            sql.check_columns(known, self.table, wanted, InputError)
-            self._check_unique(known, sql.unique(self.engine, known))
-            given = self.table if isinstance(self.table, sqlalchemy.Table) else known
-            self._looked_up = sql.shape(known, given, self.key, self.columns, self.engine.dialect)
+            found = self._selected() if sql.is_select(self.table) else self._stored()
+            columns, nullable, walked = found
+            names, dialect = self.columns, self.engine.dialect
+            self._looked_up = sql.shape(columns, self.key, names, nullable, walked, dialect)
         return self._looked_up
+
+    def _stored(self):
+        known = sql.table(self.engine, self.table, InputError)
+        wanted = (*self.key, *(self.columns or ()))
+        sql.check_columns(known, self.table, wanted, InputError)
+        self._check_unique(known, sql.unique(self.engine, known))
+        # A Table may say more of its columns than the database knows.
+        given = self.table if isinstance(self.table, sqlalchemy.Table) else known
+        nullable = [name for name in self.key if known.columns[name].nullable]
+        return {column.name: column for column in given.columns}, nullable, None
+
+    def _selected(self):
+        found = sql.selected(self.engine, self.table, self.key, self.columns or ())
+        return found.columns, found.nullable, found.walked
 
     def _check_unique(self, table, unique):
         if not any(columns <= set(self.key) for columns in unique):
@@ -245,7 +207,7 @@ class SQLTable(Source):
         if self.where is not None:
             options += f", where={str(self.where)!r}"
         name = type(self).__name__
-        return f"{name}({url!r}, {str(self.table)!r}, key={key!r}{options})"
+        return f"{name}({url!r}, {sql.shown(self.table)}, key={key!r}{options})"
 
 
 def _weight(row):
@@ -257,11 +219,6 @@ def _wanted(query, where):
         # Not `text`, which would take a colon in it for a parameter.
         where = sqlalchemy.literal_column(f"({where}\n)")
     return query if where is None else query.where(where)
-
-
-def _filled(shape, query):
-    """Leave out rows without a key; where they are wanted, `last` has refused them."""
-    return query.where(*(column.is_not(None) for column in shape.nullable))
 
 
 def _names(what, names):
