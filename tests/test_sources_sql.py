@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError, Unavailable
-from httpmr.sources import SQLTable
+from httpmr.sources import SQLTable, walk
 from httpmr.sources import sql as module
-from httpmr.sources import walk
 from httpmr.testing.sources import SourceSuite
 
 NOON = datetime.datetime(2026, 1, 1, 12)
