@@ -15,6 +15,8 @@ TEST = [
     "WebTest>=3.0",
     "hypothesis>=6.100",
     "coverage>=7.6",
+    # What runs in turns in the simulator.
+    "greenlet>=3.1",
     "flask>=3.0",
     "django>=5.0",
     "starlette>=0.40",

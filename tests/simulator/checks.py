@@ -170,6 +170,9 @@ def ended(trial):
     if trial.deleted:
         if found:
             watch.fail("job", f"a deleted job is there: {found}")
+        noted = [deleted.job for deleted in trial.jobs.deleted()]
+        if noted != [job.id]:
+            watch.fail("job", f"deleted was {job.id}, and noted {noted}")
         _nothing(trial, lambda place: True)
         return
     if [one.id for one in found] != [job.id]:
@@ -232,5 +235,5 @@ def _leftovers(trial, job):
 def _nothing(trial, unneeded):
     for key, _ in trial.store.scan(b"", b"\xff"):
         place = keys.unpack(key)
-        if place[0] not in ("meta", "jobs", "link") and unneeded(place):
+        if place[0] not in ("meta", "jobs", "link", "deleted") and unneeded(place):
             trial.watch.fail("leftovers", f"in the store: {place}")
