@@ -37,6 +37,14 @@ POSTGRESQL = {
     **dict.fromkeys(("57014", "57P", "58"), "away"),
 }
 
+# By the name of the class, or of one that it inherits from.
+APPENGINE = {
+    "TransactionFailedError": "busy",
+    "OverQuotaError": "full",
+    **dict.fromkeys(("Timeout", "InternalError", "CapabilityDisabledError"), "away"),
+    **dict.fromkeys(("DeadlineExceededError", "RPCFailedError", "CancelledError"), "away"),
+}
+
 
 def trouble(cause: BaseException) -> str | None:
     """Say of a driver's exception "busy", "full" or "away"; None where the database is well.
@@ -47,16 +55,19 @@ def trouble(cause: BaseException) -> str | None:
     if hasattr(cause, "sqlite_errorcode"):
         return SQLITE.get(cause.sqlite_errorcode & 0xFF)
     package = type(cause).__module__.partition(".")[0]
-    if package == "pymysql" and cause.args:
+    if package in ("pymysql", "MySQLdb") and cause.args:
         number, *text = cause.args
         if number in MYSQL_ERRNO and ENOSPC in str(text):
             return "full"
         return MYSQL.get(number)
-    if package == "psycopg":
-        state = getattr(cause, "sqlstate", None)
+    if package in ("psycopg", "psycopg2"):
+        state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
         if state is None:  # the server did not answer: its client tells
             return "away" if type(cause).__name__ == "OperationalError" else None
         return POSTGRESQL.get(state) or POSTGRESQL.get(state[:3]) or POSTGRESQL.get(state[:2])
+    if type(cause).__module__.startswith("google.appengine."):
+        found = (APPENGINE.get(kind.__name__) for kind in type(cause).__mro__)
+        return next(filter(None, found), None)
     return None
 
 
