@@ -8,11 +8,14 @@ import threading
 import time
 
 import pytest
-from servers import fetched, rows
+from servers import FULL, fetched, rows
 from test_every_way import drive, wget_r
 
 from httpmr import keys
 from httpmr.stores import SQLStore
+
+# What is tried is the two hundred connections that drop: the slices between them go well anyway.
+SLICES, SHARE = (10_000, 0.02) if FULL else (2_000, 0.1)
 
 
 class Dropping:
@@ -86,19 +89,18 @@ def through(job, site, proxy):
     return {name: url.replace(f":{site.port}/", f":{proxy.here}/") for name, url in job.items()}
 
 
-def test_each_of_ten_thousand_slices_is_committed_once(site, sqlite_url, tmp_path):
-    """Four drivers, and two connections of a hundred dropped."""
-    records = 10_000
-    served = site("waitress", sqlite_url, one=records)
-    proxy = Dropping(served.port, share=0.02, rng=random.Random(3))
+def test_each_of_thousands_of_slices_is_committed_once(site, sqlite_url, tmp_path):
+    """Four drivers, and some two hundred connections dropped."""
+    served = site("waitress", sqlite_url, one=SLICES)
+    proxy = Dropping(served.port, SHARE, rng=random.Random(3))
     job = served.begin("ones")
     driven = drive(through(job, served, proxy), tmp_path)  # four lanes
     assert driven.wait(400) == 0
     proxy.close()
     status = fetched(job["status"])
-    assert proxy.dropped > records / 100
-    assert status["records"] == records
-    assert rows(job) == {n: n * n for n in range(records)}
+    assert proxy.dropped > SLICES * SHARE / 2
+    assert status["records"] == SLICES
+    assert rows(job) == {n: n * n for n in range(SLICES)}
     # A map slice that did its one record left one run of output, numbered in its shard; a
     # number twice, or a gap, would be a slice committed twice, or lost.
     store = SQLStore(sqlite_url)
@@ -107,7 +109,7 @@ def test_each_of_ten_thousand_slices_is_committed_once(site, sqlite_url, tmp_pat
         _, _, _, _, shard, slice, _ = keys.unpack(key)
         slices.setdefault(shard, []).append(slice)
     store.close()
-    assert sum(map(len, slices.values())) == records
+    assert sum(map(len, slices.values())) == SLICES
     assert all(numbers == list(range(len(numbers))) for numbers in slices.values())
 
 
