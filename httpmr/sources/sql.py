@@ -120,9 +120,9 @@ class SQLTable(Walk):
         return self._checked(self._plain(rows[0]), after) if rows else None
 
     def _any(self, after, until):
-        if self.where is None:
+        key, walked = self._shape().key, self._shape().walked
+        if self.where is None and walked is key:
             return True
-        key = self._shape().key
         query = self._between(key, key, after, until, operator.le)
         return bool(self._fetch(_wanted(query, self.where).limit(1), self._values(after, until)))
 

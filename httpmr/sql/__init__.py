@@ -14,7 +14,11 @@
     unique(engine, table)          the sets of its columns that are unique
     listed(sets)                   the same as an error shows them
     check_columns(table, ...)      raises Error for a name that is none of its columns
-    shape(known, given, ...)       what is read of a table, and how its rows become records
+    shape(columns, key, ...)       what is read of a table, and how its rows become records
+
+    is_select(given)               whether this is a select or a mapped class
+    selected(engine, given, key)   it as it is read by a key, which is proved to come once
+    called(given), shown(given)    what errors, and its source, call a table or a select
 
     bound(columns, key, ...)       the condition that rows are before or behind a key
     parts(key=...)                 the parts of that key, as parameters
@@ -25,6 +29,7 @@ Sources and sinks that use `reading` and `writing` need nothing else: both trans
 """
 
 from httpmr.sql.engines import close, engine, forked, identity
+from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import shape
 from httpmr.sql.statements import UPSERTS, bound, parts, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
@@ -33,16 +38,20 @@ from httpmr.sql.transactions import plain_rows, reading, translated, writing
 __all__ = [
     "UPSERTS",
     "bound",
+    "called",
     "check_columns",
     "close",
     "engine",
     "forked",
     "identity",
+    "is_select",
     "listed",
     "parts",
     "plain_rows",
     "reading",
+    "selected",
     "shape",
+    "shown",
     "table",
     "translated",
     "unique",

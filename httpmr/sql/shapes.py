@@ -1,7 +1,7 @@
-"""What is read of a table, and how its rows become records. Nothing is read here."""
+"""What is read of a table or a select, and how rows become records. Nothing is read here."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy
@@ -14,6 +14,8 @@ class Shape(NamedTuple):
 
     key: list
     nullable: list  # those of the key's columns that are
+    walked: list  # the key's columns in the table that has them: of a select, one of its tables
+    filled: list  # what says of a row of that table that it has a key
     columns: list
     records: Callable  # from rows to records, (key, dict of the row), lazily
     key_of: operator.itemgetter
@@ -22,26 +24,34 @@ class Shape(NamedTuple):
 
 
 def shape(
-    known: sqlalchemy.Table,
-    given: sqlalchemy.Table,
+    columns: Mapping[str, sqlalchemy.ColumnElement],
     key: Sequence[str],
     names: Sequence[str] | None,
+    nullable: Sequence[str],
+    walked: Sequence[sqlalchemy.ColumnElement] | None,
     dialect: Dialect,
 ) -> Shape:
-    """Return the shape of a table for a key and the columns of these names, or all.
+    """Return the shape for a key and the columns of these names, or all.
 
-    The table `given` may say more of its columns than the database knows, which is `known`.
+    `nullable` names columns of the key; `walked` are its columns where it is found by an index,
+    if they are others.
     """
-    columns = {column.name: column for column in given.columns}
     names = list(names or columns)
     selected = names + [name for name in key if name not in names]
     places = [selected.index(name) for name in key]
     processed = {name: _processed(columns[name].type, dialect) for name in selected}
-    nullable = [columns[name] for name in key if known.columns[name].nullable]
-    whole = len(key) == 1 and isinstance(columns[key[0]].type, sqlalchemy.Integer)
+    own = [columns[name] for name in key]
+    walked = own if walked is None else list(walked)
+    whole = len(key) == 1 and isinstance(own[0].type, sqlalchemy.Integer)
     return Shape(
-        key=[columns[name] for name in key],
-        nullable=nullable,
+        key=own,
+        nullable=[columns[name] for name in key if name in nullable],
+        walked=walked,
+        filled=[
+            column.is_not(None)
+            for name, column in zip(key, walked, strict=True)
+            if name in nullable
+        ],
         columns=[columns[name] for name in selected],
         records=_records(names, places, len(selected)),
         key_of=operator.itemgetter(*places),

@@ -30,8 +30,8 @@ def table(
                 name, sqlalchemy.MetaData(), schema=schema, autoload_with=engine, resolve_fks=False
             )
     except (exc.NoSuchTableError, exc.OperationalError) as missing:  # or no such schema
-        near = difflib.get_close_matches(name, _names(engine, schema))
-        hint = f"did you mean {' or '.join(near)}? Or " if near else ""
+        close = difflib.get_close_matches(name, _names(engine, schema))
+        hint = f"did you mean {' or '.join(close)}? Or " if close else ""
         message = f"no table {name!r} in {identity(engine)}: {hint}{remedy(schema, name)}"
         raise error(message, table=str(table)) from missing
 
@@ -74,9 +74,14 @@ def check_columns(
     known = [column.name for column in table.columns if column.name in kept]
     for name in names:
         if name not in known:
-            near = " or ".join(difflib.get_close_matches(name, known, n=3) or known)
-            message = f"table {table} has no column {name!r}: did you mean {near}?"
+            message = f"table {table} has no column {name!r}: did you mean {near(name, known)}?"
             raise error(message, table=str(table))
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return the names that are nearly `name`, or all, as an error offers them."""
+    known = list(known)
+    return " or ".join(difflib.get_close_matches(name, known, n=3) or known)
 
 
 def _split(table):
