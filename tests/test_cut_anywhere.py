@@ -6,7 +6,7 @@ import pytest
 from faults import Clock, Killed, Mortal
 
 import httpmr.counters
-from httpmr import codec, reducers
+from httpmr import codec, keys, reducers
 from httpmr.budget import Budget
 from httpmr.engine import long
 from httpmr.errors import UnknownJob
@@ -75,7 +75,11 @@ def recipe(kind, **settings):
 
 @pytest.fixture(params=["memory", "sqlite"])
 def new_store(request, tmp_path):
-    """Makes fresh stores with a clock of the test's own."""
+    """Makes fresh stores with a clock of the test's own; `each` says how close to cut jobs there.
+
+    A store in SQLite does what one in memory does, as the suite of stores proves, but takes five
+    times as long: there each fourth place does.
+    """
     made = []
 
     def new(clock):
@@ -84,6 +88,7 @@ def new_store(request, tmp_path):
         made.append(SQLStore(f"sqlite:///{tmp_path / f'{len(made)}.db'}", clock=clock))
         return made[-1]
 
+    new.each = 1 if request.param == "memory" else 4
     yield new
     for store in made:
         store.close()
@@ -129,7 +134,7 @@ def test_the_uncut_result_is_what_plain_python_says():
 def test_every_slice_size_gives_the_same(kind, new_store):
     expected = uncut(kind)
     clock = Clock()
-    for records in range(1, 26):
+    for records in range(1, 26, new_store.each):
         jobs = Jobs(recipe(kind), new_store(clock))
         assert result(carried(jobs, jobs.start().id, records, clock)) == expected, records
 
@@ -141,7 +146,7 @@ def test_a_death_at_every_commit_gives_the_same(kind, before, new_store):
     clock = Clock()
     at = 0
     while True:
-        at += 1
+        at += new_store.each
         store = new_store(clock)
         mortal = Mortal(store, at, before)
         jobs = Jobs(recipe(kind), mortal)
@@ -233,4 +238,5 @@ def test_a_deleted_job_leaves_nothing_behind(new_store):
         jobs.step(job.id)
     for _ in range(5):  # each later request that commits sweeps a page
         jobs.step(kept.id, budget=Budget.records(1))
-    assert not [key for key, _ in store.scan(b"", b"\xff") if job.id.encode() in key]
+    found = [keys.unpack(key) for key, _ in store.scan(b"", b"\xff") if job.id.encode() in key]
+    assert found == [("deleted", "cut", job.id)]  # that it was, and who did it
