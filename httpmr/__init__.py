@@ -18,7 +18,7 @@ from httpmr.interfaces import Mapper, OrderedStore, Partitioner, Reducer, Sink, 
 
 # What they mount, and what it gives them
 from httpmr.jobs import Job
-from httpmr.web import Master, Site, allow_local
+from httpmr.web import Master, Pipeline, Site, allow_local
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ __all__ = [
     "Master",
     "OrderedStore",
     "Partitioner",
+    "Pipeline",
     "Reducer",
     "Sink",
     "Site",

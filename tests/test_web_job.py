@@ -60,7 +60,7 @@ def test_the_page_tells_how_to_drive_it(made):
     url = link(made, job, "drive", "http://example.org")
     text = html.unescape(stranger(made).get(url, extra_environ={"HTTP_HOST": "example.org"}).text)
     assert (
-        "wget -q -r -l inf -np -nd -e robots=off --delete-after --tries=0 --waitretry=10 "
+        "wget -q -r -l inf -nd -e robots=off --delete-after --tries=0 --waitretry=10 "
         f"--timeout=120 --retry-connrefused --retry-on-http-error=429,502,503,504 {url}drive"
     ) in text
     assert f"-d '' {url}step" in text and f"httpmr drive -j 4 {url}" in text

@@ -14,22 +14,21 @@ def link(args):
         return _revoke(master, args.of)
     if args.params and args.of != "start":
         raise ParameterError("parameters are for a start link, which keeps them", fields={})
-    base = (args.base or "").rstrip("/")
+    base = (args.base or "").rstrip("/") + target.place(args.target)
     if args.of == "operate":
         print(console(master, base), flush=True)
     elif args.of == "start":
         master.work.start_link(every=args.every, params=given(master.recipe, args.params))
         url = f"{master.link('start', base)}/"
         print(url, flush=True)
-        if base:
-            # It leaves the folder it begins in, hence without -np.
-            show.say(f"for cron: {WGET.replace(' -np', '')} {url}")
+        if args.base:
+            show.say(f"for cron: {WGET} {url}")
     else:
         job = master.work.find(args.of)
         print(f"{master.link('view', base, job)}/")
         print(f"{master.link('drive', base, job)}/drive", flush=True)
         show.say("the first shows keys and values, the second drives the job and shows none")
-    if not base:
+    if not args.base:
         show.say("put the address of the mount before it, or give it: --base https://host/mount")
     return 0
 

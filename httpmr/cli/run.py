@@ -18,7 +18,7 @@ def run(args):
     params = {} if args.resume else given(master.recipe, args.params)
     if args.sample:
         return tried(master.recipe.of(params), args.sample)
-    job = _unfinished(work, args.target) if args.resume else None
+    work, job = _unfinished(work, args.target) if args.resume else (work, None)
     again = f"httpmr run {args.target} --resume"
     try:
         # What user code prints is none of the results.
@@ -44,13 +44,21 @@ def run(args):
 
 
 def _unfinished(work, text):
-    """Return the newest job that was cut off or is paused, set to run again."""
+    """Return the newest job that was cut off or is paused, set to run again, and whose it is."""
     for job in work.all():
+        at, job = _farthest(work, job)
         if job.state == "paused":
-            work.resume(job.id)
+            at.resume(job.id)
         if job.state == "running":
-            return job
+            return at, job
     raise Unfit(f"nothing to resume: no job is unfinished; start one with httpmr run {text}")
+
+
+def _farthest(work, job):
+    """Return where a pipeline has come to, from the job on: whose that job is, and itself."""
+    while follows := work.following(job.found):
+        work, job = work.then, follows
+    return work, job
 
 
 def _print(job):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from httpmr.errors import TargetError
 from httpmr.web.master import Master
+from httpmr.web.pipeline import Pipeline
 
 _TARGET = re.compile(r"(?:(?P<file>.+\.py)|(?P<module>[\w.]+))(?::(?P<name>[\w.]+))?")
 
@@ -23,7 +24,7 @@ class Target(NamedTuple):
 
 
 def load(text: str) -> Target:
-    """Return the application that `text` names; without a name, its only Master."""
+    """Return the application that `text` names; without a name, its only Master or Pipeline."""
     parts = _TARGET.fullmatch(text)
     if parts is None:
         raise TargetError(f"{text!r} is no TARGET: give file.py, file.py:name or module:name")
@@ -37,6 +38,9 @@ def load(text: str) -> Target:
         return Target(_named(module, parts["name"], place), masters)
     if len(masters) == 1:
         return Target(next(iter(masters.values())), masters)
+    lines = [value for value in vars(module).values() if isinstance(value, Pipeline)]
+    if len({id(line) for line in lines}) == 1:
+        return Target(lines[0], masters)
     if masters:
         names = ", ".join(f"{place}:{name}" for name in sorted(masters))
         raise TargetError(f"{place} has {len(masters)} Masters; say which: {names}")
@@ -46,14 +50,22 @@ def load(text: str) -> Target:
 
 
 def master(text: str) -> Master:
-    """Return the Master that `text` names; for a WSGI application, the one beside it."""
+    """Return the Master that `text` names; of a Pipeline the first, else the one beside it."""
     application, masters = load(text)
     if isinstance(application, Master):
         return application
+    if isinstance(application, Pipeline):
+        return application.masters[0]
     if len(masters) == 1:
         return next(iter(masters.values()))
     names = ", ".join(sorted(masters)) or "and there is none beside it"
     raise TargetError(f"{text} is no Master but a WSGI application; name its Master: {names}")
+
+
+def place(text: str) -> str:
+    """Return the path below the mount at which the Master is that `text` names: of a Pipeline."""
+    application, _ = load(text)
+    return f"/{next(iter(application.mounts))}" if isinstance(application, Pipeline) else ""
 
 
 def _named(module, name, place):

@@ -91,10 +91,17 @@ class Asker:
         self.connection = None
 
     def find(self):
-        """Return the status of the link's job; a start link is asked for its job first."""
+        """Return the status of the link's job; a start link is asked for its job first.
+
+        In a pipeline it is that of the job which follows, once the link's own is done.
+        """
         while self.link.starts:
             self.ask("GET", "")
-        return self.ask("GET", "status")[1]
+        status = self.ask("GET", "status")[1]
+        while follows := status.get("next"):
+            self.move(f"{follows}status", "status")
+            status = self.ask("GET", "status")[1]
+        return status
 
     def ask(self, method, tail):
         """Return (status code, JSON object) of the job's `tail`, however many tries it takes.

@@ -47,7 +47,8 @@ def drive(
     known = {"state": "running"}
 
     def learn(new):
-        if new.get("progress", 1) < known.get("progress", 0):
+        same = new.get("job", known.get("job")) == known.get("job")  # not the next of a pipeline
+        if same and new.get("progress", 1) < known.get("progress", 0):
             new = {k: v for k, v in new.items() if k not in ("phase", "progress")}  # overtaken
         known.update({"trouble": None} | new)
         if progress is not None:

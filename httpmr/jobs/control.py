@@ -174,8 +174,9 @@ def _tasks(store, id):
 def _data(store, id):
     yield from engine.leftovers(store, id)
     yield from output(store).keys(id)
-    for key, _ in store.scan(*keys.span((id, "bad"))):
-        yield key
+    for what in ("bad", "next"):
+        for key, _ in store.scan(*keys.span((id, what))):
+            yield key
 
 
 _FOUND = {"all": _tasks, "data": _data, "between": engine.leftovers}

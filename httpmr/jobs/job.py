@@ -91,6 +91,21 @@ class Job:
                 return
             yield key, values
 
+    def places(self, begin: tuple | None = None) -> Iterator[tuple]:
+        """Yield (key, n, value), n counted from 0 for each key; from the place (key, n) on."""
+        key, skipped = begin or (None, 0)
+        entries = self._stored()
+        for found, values in output(self._ledger.store).merged(self.id, entries, begin):
+            first = skipped if begin is not None and keys.pack(found) == keys.pack(key) else 0
+            begin = None
+            for n, value in enumerate(values, first):
+                yield found, n, value
+
+    def lasts(self) -> list:
+        """Return the last keys of the stored output's blocks, in order, each once."""
+        found = {keys.pack(entry.last): entry.last for entry in self._stored()}
+        return [found[order] for order in sorted(found)]
+
     def get(self, key) -> list:
         """Return the values stored under one output key; none where there is no such key."""
         return list(self.values(key))

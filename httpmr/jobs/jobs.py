@@ -15,9 +15,10 @@ from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJ
 from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
 from httpmr.jobs.deleted import Deleted, deleted
+from httpmr.jobs.following import following
 from httpmr.jobs.identity import Identity, letters
 from httpmr.jobs.job import Job
-from httpmr.jobs.links import Links
+from httpmr.jobs.links import Links, joined
 from httpmr.jobs.retry import retry
 from httpmr.jobs.steps import Address, Step, Stepper
 from httpmr.ledger import Ledger
@@ -50,6 +51,8 @@ class Jobs:
         self._secret = secret
         self._clock = clock
         self._steppers = {}
+        self.then = None
+        """The Jobs of the next recipe, in a pipeline: each job here that is done has one there."""
 
     @property
     def instance(self) -> str:
@@ -75,8 +78,10 @@ class Jobs:
 
     # Start and find
 
-    def start(self, params: dict | None = None, *joins, by: str = "") -> Job:
+    def start(self, params: dict | None = None, *joins, by: str = "", last=None) -> Job:
         """Start a job and return it; `joins` are added to the commit that creates it.
+
+        `last` is the bound of what it reads, if that is known already.
 
         `by`, here and in each act below: who does it, in a few words; the job keeps them.
         Raises ParameterError for parameters the recipe does not take, InputError or OutputError
@@ -86,7 +91,7 @@ class Jobs:
         stepper = self.stepper(params)
         recipe = stepper.recipe
         recipe.sink.check(self.store)
-        last = recipe.source.last()
+        last = recipe.source.last() if last is None else last
         if last is not None:
             check_key(recipe.source, last, None)
         now = self.store.now()
@@ -146,6 +151,12 @@ class Jobs:
             raise UnknownJob(f"there is no job {id!r:.60} of the recipe {self.recipe.name}")
         return record
 
+    def following(self, job: Record, start: bool = True) -> Job | None:
+        """Return the job that follows one that is done; if there is none yet, `start` it."""
+        if self.then is None or job.state != "done":
+            return None
+        return following(self.then, job, start)
+
     # Carry on
 
     def step(
@@ -189,6 +200,8 @@ class Jobs:
     ) -> Job:
         """Carry a job, or a new one with these parameters, until it runs no more; return it.
 
+        In a pipeline those that follow it are carried on too, and the last of them is returned.
+
         `progress(status)` is called a few times a second.
         """
         if not isinstance(processes, int) or processes < 1:
@@ -201,7 +214,8 @@ class Jobs:
             local.work(self, job.id, tell)
         else:
             local.work_in(processes, self, job.id, tell)
-        return job
+        after = self.following(job.record)
+        return job if after is None else self.then.run(processes, after, progress)
 
     def _ended(self):
         self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
@@ -271,22 +285,5 @@ class Jobs:
         control.revoke(self.ledger, self._record(id))
 
     def join(self, generation: int) -> Job:
-        """Return the start link's job: one that runs or is paused, or younger than `every`.
-
-        Otherwise starts one, and points the link at it in the same commit, so that of two
-        requests at once one starts it and both get it.
-        """
-        while True:
-            link, pointing = self.links.follow(generation)
-            record = link["job"] and self.ledger.job(self.recipe.name, link["job"])
-            if record and self._still_good(record, link["every"]):
-                return self._job(record)
-            try:
-                return self.start(link["params"], pointing, by="the start link")
-            except Conflict:
-                continue
-
-    def _still_good(self, record, every):
-        if record.state in ("running", "paused"):
-            return True
-        return every is not None and self.store.now() - record.started < every
+        """Return the start link's job, started if need be; see links.joined."""
+        return joined(self, generation)

@@ -74,3 +74,31 @@ class Links:
             return join
 
         return link, pointing
+
+
+def joined(jobs, generation: int):
+    """Return the start link's job: one that runs or is paused, or younger than `every`.
+
+    In a pipeline one whose successor runs is as good. Otherwise starts one, and points the link
+    at it in the same commit, so that of two requests at once one starts it and both get it.
+    """
+    while True:
+        link, pointing = jobs.links.follow(generation)
+        record = link["job"] and jobs.ledger.job(jobs.recipe.name, link["job"])
+        if record and (_unfinished(jobs, record) or _young(jobs, record, link["every"])):
+            return jobs.find(record.id)
+        try:
+            return jobs.start(link["params"], pointing, by="the start link")
+        except Conflict:
+            continue
+
+
+def _unfinished(jobs, record):
+    if record.state in ("running", "paused"):
+        return True
+    after = jobs.following(record)
+    return after is not None and _unfinished(jobs.then, after.found)
+
+
+def _young(jobs, record, every):
+    return every is not None and jobs.store.now() - record.started < every

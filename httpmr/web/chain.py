@@ -74,6 +74,8 @@ def step(visit):
     """One slice of any shard, for programs."""
     read(visit.request.environ)
     done = visit.work.step(visit.record, driver=_driver(visit))
+    if follows := visit.following(done.job, visit.scope):
+        return pages.redirect(f"{follows}/step", 307)
     if done.did == "busy":
         visit.master.sleep(BUSY_SECONDS)
     status = _glimpse(visit, done.job)
@@ -113,7 +115,7 @@ def _unmeant(visit, entry=None):
 
 
 def _enter(visit, way):
-    if ended := _ended(visit, visit.record):
+    if ended := _ended(visit, visit.record, way):
         return ended
     # By way of the start link it is the second redirect that leads there.
     return pages.redirect(visit.inside(f"{way}/{_begin(visit, hop=2)}"))
@@ -127,7 +129,7 @@ def _begin(visit, hop):
 
 def _slice(visit, place, way):
     done = visit.work.step(visit.record, place.at, driver=_driver(visit))
-    if ended := _ended(visit, done.job):
+    if ended := _ended(visit, done.job, way):
         return ended
     turn = place.turn + (done.did != "slice")
     after = Place(place.lane, done.next or place.at, turn, place.hop + 1)
@@ -139,10 +141,18 @@ def _slice(visit, place, way):
     return pages.redirect(visit.inside(f"{way}/{after}"))
 
 
-def _ended(visit, record):
-    """The end of the chain: 200 when done, 409 with the reason when it cannot go on."""
+def _ended(visit, record, way="go"):
+    """The end of the chain: 200 when done, 409 with the reason when it cannot go on.
+
+    Where another job follows, its own chain is what follows.
+    """
     if record.state == "running":
         return None
+    if follows := visit.following(record, "drive"):
+        if way == "chain/go":
+            return pages.redirect(f"{follows}/chain")
+        status = visit.job.status(keys=visit.sees)
+        return _page(visit, status, "Done.", next=[f"{follows}/drive"], refresh=True)
     status = visit.job.status(keys=visit.sees)
     if record.state == "done":
         return _page(visit, status, "Done.")

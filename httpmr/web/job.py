@@ -28,6 +28,7 @@ def page(visit):
         mount=visit.mount,
         here=visit.inside(),
         drive=drive,
+        follows=visit.following(visit.record, visit.scope, start=False),
         view=visit.link(visit.job, "view") if visit.user and not visit.sees else None,
         sees=visit.sees,
         job=known,
@@ -45,8 +46,9 @@ def _chosen(name, some):
 
 
 def status(visit):
-    """How far it is, for programs."""
-    return pages.data(visit.job.status(keys=visit.sees))
+    """How far it is, for programs; and which job follows it, in a pipeline."""
+    told, follows = visit.job.status(keys=visit.sees), visit.following(visit.record, visit.scope)
+    return pages.data(told | {"next": f"{follows}/"} if follows else told)
 
 
 def again(visit):

@@ -104,6 +104,7 @@ class Master(Mounted):
         self.authorize = authorize
         # A URL that cannot work is told here; the store connects when it is first used.
         self.work = Jobs(self.recipe, stores.open(store), secret=secret)
+        self.then = None  # in a pipeline: the name of the next in the Site, and the Master itself
         self._tokens = None
         self.glimpses = {}  # of jobs that are being stepped: {id: (when, status)}
         self.skews = {}  # likewise, of jobs that are looked at

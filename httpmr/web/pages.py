@@ -51,9 +51,9 @@ def words(text: str, status: int = 200) -> Answer:
     return Answer(text, status, "text/plain")
 
 
-def redirect(path: str) -> Answer:
-    """Answer 303: go there with GET."""
-    answer = Answer(status=303, content_type="text/plain")
+def redirect(path: str, status: int = 303) -> Answer:
+    """Answer 303: go there with GET; or 307: send there what was sent here."""
+    answer = Answer(status=status, content_type="text/plain")
     answer.headers["Location"] = path
     return answer
 

@@ -161,6 +161,18 @@ class Visit:
         """Return the path of a job under a token of its own."""
         return f"{self.master.link(scope, self.mount, job)}/{rest}"
 
+    def following(self, record, scope: str, start: bool = True) -> str | None:
+        """Return the link of the job that follows a done one, without a slash at its end.
+
+        In a pipeline it is started now, if `start` and it was not. None where none is there.
+        """
+        site = self.request.environ.get("httpmr.site")
+        if self.master.then is None or site is None or record.state != "done":
+            return None
+        job = self.work.following(record, start)
+        name, master = self.master.then
+        return job and master.link(scope, f"{site}{name}", job)
+
     def full(self, path: str) -> str:
         """Return the whole URL of a path, by the Host that was asked for."""
         if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", self.request.host):

@@ -138,13 +138,15 @@ function show() {
 
 async function lane(mine) {
   for (let failures = 0, idle = 0; run === mine; ) {
-    let code = 0, said = {};
+    let code = 0, said = {}, next;
     try {
       const answer = await fetch(mine.step, { method: "POST", headers: { "Httpmr-Driver": mine.driver } });
       code = answer.status;
+      next = answer.redirected && new URL(".", answer.url);
       said = await answer.json();
     } catch {} // no answer, or none of ours
     if (run !== mine) return;
+    if (next) return follow(next);
     if (code === 202 && said.state) {
       failures = 0;
       idle = said.did === "slice" ? 0 : idle + 1;
@@ -163,6 +165,14 @@ async function lane(mine) {
       await wait(about(Math.min(2 ** failures++ / 2, 30)));
     }
   }
+}
+
+// In a pipeline: the tab goes on to the job that follows, and drives that.
+function follow(next) {
+  sessionStorage.removeItem(run.job);
+  sessionStorage.setItem(next.pathname.split("/").at(-3), run.lanes);
+  run = null;
+  location = next;
 }
 
 dress();
