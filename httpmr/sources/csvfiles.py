@@ -4,7 +4,7 @@ import codecs
 import csv
 
 from httpmr.errors import InputError, RecipeError
-from httpmr.sources.files import Files, opened
+from httpmr.sources.files import Files
 from httpmr.sources.textfiles import check_encoding, undecodable
 
 
@@ -21,8 +21,8 @@ class CSVFiles(Files):
 
     inside = False
 
-    def __init__(self, *patterns, header=True, delimiter=",", encoding="utf-8"):
-        super().__init__(*patterns)
+    def __init__(self, *patterns, header=True, delimiter=",", encoding="utf-8", options=None):
+        super().__init__(*patterns, options=options)
         check_encoding("CSVFiles", encoding)
         if header is not True:
             if not isinstance(header, (list, tuple)) or not header:
@@ -36,7 +36,7 @@ class CSVFiles(Files):
 
     def read(self, after, until):
         for path, low, high in self.ranges(after, until):
-            with opened(path) as file:
+            with self.opened(path) as file:
                 yield from self._rows(_Lines(self, path, file), low, high)
 
     def _rows(self, lines, low, high):

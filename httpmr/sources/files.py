@@ -1,40 +1,45 @@
-"""Files as sources: which there are, where they are split, and how they are opened.
+"""Files as sources: which there are, and where they are split.
 
 A record's key is (path, byte offset of its beginning), so keys ascend as the files do, sorted by
-path, and as the bytes in each. What a record is, is not known here.
+path, and as the bytes in each. What a record is, is not known here, nor how a file is opened.
 """
 
 import glob
-import gzip
-import io
 import os
-import zlib
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
+from typing import IO, Any
 
-from httpmr.errors import InputError, RecipeError, Unavailable
+from httpmr import remote
+from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Source
+from httpmr.remote import Facts, Options
+from httpmr.sources import opening
+from httpmr.sources.damage import gone
+from httpmr.sources.opening import BUFFER
 
 END = 2**63 - 1
 """An offset that no file reaches."""
-
-BUFFER = 128 * 1024
 
 
 class Files(Source):
     """The files that some patterns match, as one line of bytes from the first to the last.
 
-    A pattern is a path or a glob, `**` allowed; each must match a file. Files are looked up when
-    they are read, never before. Those that end in `.gz` are unpacked, with offsets into the text.
-    They must stay as they are while a job runs, on a disk that all machines share. A subclass
-    reads `ranges(after, until)`, and sets `inside = False` if it cannot begin inside a file.
+    A pattern is a path, a glob with `**` allowed, or the URL of either, as `s3://bucket/*.txt`,
+    for which `options` are what fsspec takes beside it: keys, an endpoint. Each must match a
+    file. Files are looked up when they are read, never before. Those that end in `.gz` or `.zst`
+    are unpacked, with offsets into the text; those in a `.zip` are its members, and
+    `archive.zip/*.csv` some of them. They must stay as they are while a job runs, where all
+    machines can read them. A subclass reads `ranges(after, until)` with `opened`, and sets
+    `inside = False` if it cannot begin inside a file.
     """
 
     inside = True
 
-    def __init__(self, *patterns):
+    def __init__(self, *patterns: str | os.PathLike[str], options: Options = None) -> None:
         if not patterns:
             raise RecipeError(f"{type(self).__name__} needs a path or a pattern, as 'books/*.txt'")
         for pattern in patterns:
@@ -42,20 +47,30 @@ class Files(Source):
                 name = type(self).__name__
                 raise RecipeError(f"{name} takes paths or patterns, not {pattern!r}")
         self.patterns = tuple(os.fspath(pattern) for pattern in patterns)
+        self.options = options
+        for pattern in filter(remote.is_url, self.patterns):
+            remote.check(type(self).__name__, pattern)
 
-    def paths(self):
+    def paths(self) -> list[str]:
         """Return the paths of all files, sorted, each file once. Raises InputError."""
-        found = {}
+        found: dict[Any, str] = {}
         for pattern in self.patterns:
-            if os.path.isfile(pattern):
-                matches = [pattern]
-            else:
-                matches = [m for m in glob.glob(pattern, recursive=True) if os.path.isfile(m)]
+            matches = opening.matches(pattern, self.options)
             if not matches:
                 raise InputError(_nothing(pattern), pattern=pattern)
             for path in matches:
-                found.setdefault(Path(path).absolute(), path)
+                same = path if remote.is_url(path) else Path(path).absolute()
+                found.setdefault(same, path)
         return sorted(found.values())
+
+    def opened(self, path: str, span: int = BUFFER) -> AbstractContextManager[IO[bytes]]:
+        """Open a file to read some `span` bytes of; what goes wrong in it is an InputError."""
+        return opening.opened(path, span, self.options)
+
+    def facts(self, paths: list[str]) -> Iterator[Facts]:
+        """Yield what is known of each file, now."""
+        # Several were looked up just now, and one alone perhaps not.
+        return opening.facts(paths, self.options, fresh=len(paths) == 1)
 
     def ranges(self, after, until):
         """Yield (path, low, high) for each file with records in low < offset <= high.
@@ -70,7 +85,7 @@ class Files(Source):
             paths = self.paths()
             for bound in (low[0], high[0]):
                 if bound is not None and bound not in paths:
-                    raise InputError(_gone(bound), path=bound)
+                    raise InputError(gone(bound), path=bound)
         for path in paths:
             if (low[0] is None or low[0] <= path) and (high[0] is None or path <= high[0]):
                 yield (
@@ -81,19 +96,22 @@ class Files(Source):
 
     def last(self):
         path = self.paths()[-1]
-        return path, END if _packed(path) else _stat(path).st_size - 1
+        [told] = self.facts([path])
+        return path, told.size - 1 if told.ranges else END
 
     def split(self, after, until, shards):
         files = []
-        for path, _, high in self.ranges(None, until):
-            size = _stat(path).st_size
-            files.append((path, size if _packed(path) else min(size, high + 1)))
+        ranges = list(self.ranges(None, until))
+        every = self.facts([path for path, _, _ in ranges])
+        for (path, _, high), told in zip(ranges, every, strict=True):
+            size = told.size or 0
+            files.append((path, min(size, high + 1) if told.ranges else size, told.ranges))
         # Counted from the first byte of all, so that a split that goes on keeps its steps.
-        step = max(1, sum(size for _, size in files) // shards)
+        step = max(1, sum(size for _, size, _ in files) // shards)
         begin, mark, due = 0, step, False
-        for path, size in files:
+        for path, size, ranges in files:
             keys = [(path, -1)] if due else []
-            due = not self.inside or _packed(path)
+            due = not self.inside or not ranges
             marks = range(mark, begin + size, step)
             if not due:
                 keys = chain(keys, ((path, mark - begin) for mark in marks))
@@ -105,58 +123,20 @@ class Files(Source):
 
     def fingerprint(self, after, until):
         digest = blake2b(digest_size=16)
-        for path, _, _ in self.ranges(after, until):
-            stat = _stat(path)
-            digest.update(os.fsencode(path) + b"\0%d %d\n" % (stat.st_size, stat.st_mtime_ns))
+        paths = [path for path, _, _ in self.ranges(after, until)]
+        for path, told in zip(paths, self.facts(paths), strict=True):
+            digest.update(os.fsencode(path) + f"\0{told.mark}\n".encode())
         return digest.hexdigest()
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(map(repr, self.patterns))})"
 
 
-@contextmanager
-def opened(path, span=BUFFER):
-    """Open a file to read some `span` bytes of; what goes wrong in the block is an InputError."""
-    buffer = min(BUFFER, max(io.DEFAULT_BUFFER_SIZE, span))
-    try:
-        with open(path, "rb", buffering=buffer) as file:
-            if _packed(path):
-                # Without a buffer of its own, a gzip file gives lines ten times slower.
-                with io.BufferedReader(gzip.GzipFile(fileobj=file), buffer) as text:
-                    yield text
-            else:
-                yield file
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        message = f"{path} is not a whole gzip file ({error}): write it again, start a new job"
-        raise InputError(message, path=path) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _packed(path):
-    return path.endswith(".gz")
-
-
-def _stat(path):
-    try:
-        return os.stat(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path, error):
-    if isinstance(error, FileNotFoundError):
-        return InputError(_gone(path), path=path)
-    if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError)):
-        return InputError(f"{path} cannot be read: {error.strerror}", path=path)
-    return Unavailable(f"{path} cannot be read now ({error.strerror or error}): try again")
-
-
-def _gone(path):
-    return f"{path} is gone: put it back, or start a new job (it was looked for in {os.getcwd()})"
-
-
-def _nothing(pattern):
+def _nothing(pattern: str) -> str:
+    if remote.is_url(pattern):
+        return f"no file matches {pattern!r}: mend the URL, or put the file there"
+    if ".zip/" in pattern:
+        return f"no file, and no member of an archive, matches {pattern!r}: mend the pattern"
     if os.path.isdir(pattern):
         return f"{pattern} is a directory: name the files, as {os.path.join(pattern, '*')!r}"
     parts = Path(pattern).parts

@@ -12,8 +12,8 @@ class JSONLines(TextFiles):
     Blank lines are passed over. Files are split inside, as text files are.
     """
 
-    def __init__(self, *patterns, encoding="utf-8"):
-        super().__init__(*patterns, encoding=encoding)
+    def __init__(self, *patterns, encoding="utf-8", options=None):
+        super().__init__(*patterns, encoding=encoding, options=options)
 
     def read(self, after, until):
         loads = json.JSONDecoder().decode

@@ -9,7 +9,8 @@ from bisect import bisect_right
 from itertools import accumulate, chain, repeat
 
 from httpmr.errors import InputError, RecipeError
-from httpmr.sources.files import BUFFER, Files, opened
+from httpmr.sources.files import Files
+from httpmr.sources.opening import BUFFER
 
 FIRST_READ = 4096
 """Bytes read at once: few at first, for a slice may end soon, then more, up to BUFFER."""
@@ -26,8 +27,8 @@ class TextFiles(Files):
     A line ends with a newline, or a carriage return and a newline, and with nothing else.
     """
 
-    def __init__(self, *patterns, encoding="utf-8", errors="strict"):
-        super().__init__(*patterns)
+    def __init__(self, *patterns, encoding="utf-8", errors="strict", options=None):
+        super().__init__(*patterns, options=options)
         check_encoding(type(self).__name__, encoding, errors)
         self.encoding = encoding
         self.errors = errors
@@ -38,7 +39,7 @@ class TextFiles(Files):
 
     def _pieces(self, after, until):
         for path, low, high in self.ranges(after, until):
-            with opened(path, high - low) as file:
+            with self.opened(path, high - low) as file:
                 offset = _beginning(file, low, high)
                 size = FIRST_READ
                 while offset <= high and (lines := file.readlines(min(size, high - offset + 1))):
