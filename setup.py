@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 POSTGRES = ["psycopg[binary]>=3.2"]
 MYSQL = ["PyMySQL>=1.1"]
 REDIS = ["redis>=5.0"]
+FILES = ["fsspec[http]>=2024.6"]
+PARQUET = ["pyarrow>=17.0"]
 CLI = ["waitress>=3.0", "rich>=13.9"]
 TEST = [
     "pytest>=8.3",
@@ -26,6 +28,9 @@ TEST = [
     # They lead Debian's Chromium through the console, and look for what keeps people out of it.
     "playwright>=1.49",
     "axe-playwright-python>=0.1.4",
+    # What is like S3, in a process of its own.
+    "s3fs>=2024.6",
+    "moto[server]>=5.0",
 ]
 
 setup(
@@ -50,10 +55,12 @@ setup(
     ],
     extras_require={
         "cli": CLI,
+        "files": FILES,
         "postgres": POSTGRES,
         "mysql": MYSQL,
+        "parquet": PARQUET,
         "redis": REDIS,
-        "test": [*CLI, *POSTGRES, *MYSQL, *REDIS, *TEST],
+        "test": [*CLI, *POSTGRES, *MYSQL, *REDIS, *FILES, *PARQUET, *TEST],
     },
     entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
     classifiers=[
