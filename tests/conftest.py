@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
 from httpmr import sql
+from httpmr.sql import engines
 
 SERVERS = {
     "postgresql": os.environ.get(
@@ -102,6 +103,20 @@ def database_url(request):
     yield url.render_as_string(hide_password=False)
     sql.close(sql.engine(url))
     _run(server, f"DROP {kind} {name} {cascade}")
+
+
+@pytest.fixture(autouse=True)
+def few_engines():
+    """Forget the engines of a test: a process keeps all it ever made, and each fork looks at each.
+
+    Thousands of databases are met by tests alone.
+    """
+    before = set(engines._engines)
+    yield
+    for url in engines._engines.keys() - before:
+        made = engines._engines.pop(url)
+        sql.close(made)
+        engines._readers.pop(made)
 
 
 @pytest.fixture
