@@ -2,8 +2,8 @@
 
 `python -m benchmarks.inputs WORKLOAD FOLDER SCALE` makes one, and says what it is. Each is
 repeated until the hand-written loop takes some five seconds, so that imports do not count; of the
-flights a small scale takes the first. Where
-`../shared/data` is not, the standard library's source text and made-up flights serve.
+flights a small scale takes the first. Where `../shared/data` is not, the standard library's source
+text and made-up flights serve.
 """
 
 import csv
