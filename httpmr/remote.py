@@ -28,6 +28,7 @@ _TIMES = (
 )
 
 _SKIP = 128 * 1024
+_GONE = (404, 410)
 
 # What code raises that is wrong itself, or was asked for what it cannot do.
 _MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ImportError, NotImplementedError)
@@ -102,7 +103,9 @@ def matches(pattern: str, options: Options) -> list[str]:
             return [found.url(name) for name in names]
     try:
         info = files.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if _hidden(error):
+            raise
         return []
     return [] if info.get("type") == "directory" else [pattern]
 
@@ -128,7 +131,8 @@ def opened(url: str, options: Options, block: int) -> Any:
     file = files.open(path, "rb", block_size=block)
     if isinstance(file, io.BytesIO):  # in memory, all who open it are given the same one
         return io.BytesIO(file.getvalue())
-    return file if file.seekable() else _Forward(files, path, file)
+    streams = not file.seekable() or getattr(file, "blocksize", block) == 0
+    return _Forward(files, path, file) if streams else file
 
 
 class _Forward(io.RawIOBase):
@@ -180,10 +184,20 @@ def meaning(url: str, refused: type[HttpmrError], remedy: str) -> Iterator[None]
         raise _meant(error, url, refused, remedy) from error
 
 
+def _hidden(error: Exception) -> Exception | None:
+    """Return what stands behind an error: over HTTP, whatever happened is a file not found."""
+    cause = error.__cause__
+    if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception):
+        return None
+    away = type(cause).__module__.startswith("aiohttp") or isinstance(cause, TimeoutError)
+    return cause if away and getattr(cause, "status", 0) not in _GONE else None
+
+
 def _meant(error: Exception, url: str, refused: type[HttpmrError], remedy: str) -> HttpmrError:
+    error = _hidden(error) or error
     why = " ".join(str(error).split())[:200] or type(error).__name__
     status = getattr(error, "status", None)  # of an answer over HTTP
-    if isinstance(error, FileNotFoundError) or status in (404, 410):
+    if isinstance(error, FileNotFoundError) or status in _GONE:
         return refused(f"{url} is not there: {remedy}", path=url)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(f"{url} cannot be written, for there is no room left ({why}): make some")
