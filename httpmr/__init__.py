@@ -5,7 +5,7 @@ with the way to the next, so that anything that speaks HTTP carries the job to i
 """
 
 # The ready-made parts
-from httpmr import mappers, reducers, sinks, sources, stores
+from httpmr import mappers, partitioners, reducers, sinks, sources, stores
 
 # Inside user code
 from httpmr.counters import count
@@ -37,6 +37,7 @@ __all__ = [
     "allow_local",
     "count",
     "mappers",
+    "partitioners",
     "reducers",
     "sinks",
     "sources",

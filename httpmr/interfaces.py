@@ -64,6 +64,18 @@ class Partitioner(ABC):
     def partition(self, key: Any, partitions: int) -> int:
         """Return 0 <= n < partitions, the same for equal keys in every process, always."""
 
+    def learned(self, sample: Iterable[Any], partitions: int) -> Any:
+        """Return what a job shall know of its keys, as plain data; None = nothing, the default.
+
+        Asked once, when the job starts. `sample` has the keys that some records emit, as often as
+        they do; the records are read and mapped when it is first looked at.
+        """
+        return None
+
+    def with_learned(self, known: Any) -> "Partitioner":
+        """Return the partitioner of a job that learned this."""
+        return self
+
 
 class Source(ABC):
     """The input: many small records, each with a unique, ordered, unchanging key."""

@@ -5,7 +5,7 @@ the middle of a job. It touches no file, no database and no store.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zlib import crc32
@@ -152,6 +152,17 @@ class Recipe:
         made = self.parameters.made(values)
         parts = {name: self._called(name, made) for name in self.deferred}
         return replace(self, params=None, **parts)
+
+    def learned(self, sample: Iterable[Any]) -> Any:
+        """Return what the partitioner learns of a sample of keys, to be kept with the job."""
+        learned = getattr(self.partitioner, "learned", None)
+        return learned(sample, self.num_reducers) if self.reducer and learned else None
+
+    def with_learned(self, known: Any) -> "Recipe":
+        """Return the recipe of a job whose partitioner learned this of its keys."""
+        if known is None:
+            return self
+        return replace(self, partitioner=self.partitioner.with_learned(known))
 
     def _called(self, name, made):
         try:

@@ -115,6 +115,7 @@ class Job(Record):
     slices: int = 0
     counters: dict = field(default_factory=dict)
     last: Any = None  # the source's last key when the job began
+    learned: Any = None  # what the partitioner did of the keys when the job began
     versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
     acts: list = field(default_factory=list)  # [when, who, what] of what operators did, the latest
 

@@ -21,6 +21,7 @@ from httpmr.jobs.job import Job
 from httpmr.jobs.links import Links, joined
 from httpmr.jobs.retry import retry
 from httpmr.jobs.steps import Address, Step, Stepper
+from httpmr.jobs.tried import emitted
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.state import ENDED
@@ -65,11 +66,14 @@ class Jobs:
         secret = self._secret or self._identity.secret
         return secret.encode() if isinstance(secret, str) else secret
 
-    def stepper(self, params: dict) -> Stepper:
-        """Return what steps jobs with these parameters: RecipeError if there can be none."""
-        key = codec.dumps(params)
+    def stepper(self, params: dict, learned=None) -> Stepper:
+        """Return what steps jobs with these parameters: RecipeError if there can be none.
+
+        `learned` is what the partitioner did when they started.
+        """
+        key = codec.dumps((params, learned))
         if key not in self._steppers:
-            recipe = self.recipe.of(params)
+            recipe = self.recipe.of(params).with_learned(learned)
             made = Stepper(recipe, self.ledger, self.rng, self._clock, self._ended)
             while len(self._steppers) >= STEPPERS:
                 self._steppers.pop(next(iter(self._steppers)), None)
@@ -94,6 +98,7 @@ class Jobs:
         last = recipe.source.last() if last is None else last
         if last is not None:
             check_key(recipe.source, last, None)
+        learned = recipe.learned(emitted(recipe, self._clock))
         now = self.store.now()
         id = self._new_id(now)
         record = Record(
@@ -104,6 +109,7 @@ class Jobs:
             partitions=recipe.num_reducers if recipe.reducer else 0,
             started=now,
             last=last,
+            learned=learned,
             versions=stepper.versions,
             acts=[[now, by[: control.LONGEST_NAME], "start"]],
         )
@@ -172,7 +178,7 @@ class Jobs:
         """
         record = self._record(job) if isinstance(job, str) else job
         try:
-            stepper = self.stepper(record.params)
+            stepper = self.stepper(record.params, record.learned)
         except RecipeError as error:
             return self._unmade(record, error)
         step = stepper.step(record, at, budget, driver)
@@ -193,7 +199,7 @@ class Jobs:
     def here(self, id: str) -> Address | None:
         """Return the slice a new lane should begin with; None where nothing is open."""
         record = self._record(id)
-        return self.stepper(record.params).here(record)
+        return self.stepper(record.params, record.learned).here(record)
 
     def run(
         self, processes: int = 1, job: Job | None = None, progress=None, params: dict | None = None
@@ -236,7 +242,8 @@ class Jobs:
     def resume(self, id: str, by: str = "") -> None:
         """Let a paused job run on, by the code there is here; Unfit otherwise."""
         record = self._record(id)
-        control.resume(self.ledger, record, self.stepper(record.params).versions, by)
+        stepper = self.stepper(record.params, record.learned)
+        control.resume(self.ledger, record, stepper.versions, by)
 
     def skip(self, id: str, by: str = "") -> None:
         """Put aside what a paused job stopped at; see control.skip."""
@@ -245,7 +252,7 @@ class Jobs:
     def retry(self, id: str, by: str = "") -> None:
         """Map again what a done job put aside, and reduce again; see retry.retry."""
         record = self._record(id)
-        stepper = self.stepper(record.params)
+        stepper = self.stepper(record.params, record.learned)
         retry(self.ledger, record, stepper.recipe, stepper.versions, by)
 
     def cancel(self, id: str, by: str = "") -> None:

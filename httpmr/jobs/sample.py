@@ -6,43 +6,22 @@ nothing. From how long that took, and how much it was, follows what the whole jo
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from httpmr import counters, keys
 from httpmr.engine import blame
 from httpmr.interfaces import Batch, Reducer, Source
 from httpmr.jobs.jobs import Jobs
+from httpmr.jobs.tried import Tried, divided, mapped
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
 
-PLACES = 16
-"""Places of the source that records are read from."""
-
-PARTS = 128
-"""Parts the source is asked to split into; some are counted, to know how many records there are."""
-
 RESULTS = 1000
 """Results that are kept at most."""
-
-_MOST_PARTS = 4096
-
-
-@dataclass
-class Tried:
-    """One record: what it is, what it emitted and counted, and how it failed, if it did."""
-
-    key: Any
-    value: Any
-    pairs: list[tuple] = field(default_factory=list)
-    counted: dict[str, int] = field(default_factory=dict)
-    error: str | None = None  # one line
-    traceback: str | None = None
 
 
 @dataclass
@@ -82,8 +61,8 @@ def sample(
     def within(share):
         return clock() - began < share * seconds
 
-    parts, whole = _parts(recipe.source, lambda: within(1 / 8))
-    records, ended, mapping = _mapped(recipe, parts, count, lambda: within(1 / 2), clock)
+    parts, whole = divided(recipe.source, lambda: within(1 / 8))
+    records, ended, mapping = mapped(recipe, parts, count, lambda: within(1 / 2), clock)
     total, reading = _counted(recipe.source, parts, lambda: within(3 / 4), clock)
     made = _Reduced(recipe, records, clock)
     cut = made.run(lambda: within(1))
@@ -101,62 +80,6 @@ def sample(
         None if times is None else round(times * made.store.between),
         cut,
     )
-
-
-def _parts(source: Source, more) -> tuple[list[tuple], bool]:
-    """Return the parts (after, until) of the source, and whether that is all of it."""
-    last = source.last()
-    found, whole = [], True
-    for key in islice(source.split(None, last, PARTS), _MOST_PARTS):
-        found.append(key)
-        if not more():
-            whole = False
-            break
-    return list(pairwise([None, *found, last])), whole and len(found) < _MOST_PARTS
-
-
-def _mapped(recipe: Recipe, parts, count, more, clock) -> tuple[list[Tried], bool, float]:
-    """Map records of parts all over the source; return them, whether it has no more, and seconds.
-
-    At least one is mapped, however long it takes. The first, which pays for what is made once,
-    counts as much as another.
-    """
-    step = max(1, len(parts) // PLACES)
-    order = [place for first in range(step) for place in range(first, len(parts), step)]
-    waiting = iter(order)
-    reading = deque((place, recipe.source.read(*parts[place])) for place in islice(waiting, PLACES))
-    tried, spent = [], []
-    while reading and len(tried) < count and (not tried or more()):
-        place, records = reading.popleft()
-        record = next(records, None)
-        if record is not None:
-            began = clock()
-            tried.append((place, _tried(recipe.mapper.map, *record)))
-            spent.append(clock() - began)
-            reading.append((place, records))
-        elif (place := next(waiting, None)) is not None:
-            reading.append((place, recipe.source.read(*parts[place])))
-    tried.sort(key=lambda one: one[0])
-    others = spent[1:] or spent
-    seconds = len(spent) * sum(others) / max(1, len(others))
-    return [one for _, one in tried], not reading, seconds
-
-
-def _tried(function, key, value) -> Tried:
-    one = Tried(key, value)
-    try:
-        with counters.collecting() as counted:
-            pairs = function(key, value)
-            if pairs.__class__ in blame.REFUSED:
-                raise blame.not_pairs(function, pairs)
-            one.pairs = list(pairs)
-            blame.checked(one.pairs, function)
-            one.counted = counted
-    except blame.FAULTS as error:
-        blame.passes(error)
-        bad = blame.bad(key, error)
-        one.pairs, one.error, one.traceback = [], bad.message, bad.traceback
-    return one
 
 
 def _counted(source: Source, parts, more, clock) -> tuple[int | None, float]:
