@@ -4,6 +4,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Its tests make an environment of their own, for it wants other versions of much.
+APPENGINE = ["appengine-python-standard>=3.1"]
 POSTGRES = ["psycopg[binary]>=3.2"]
 MYSQL = ["PyMySQL>=1.1"]
 REDIS = ["redis>=5.0"]
@@ -54,6 +56,7 @@ setup(
         "legacy-cgi>=2.6; python_version >= '3.13'",
     ],
     extras_require={
+        "appengine": APPENGINE,
         "cli": CLI,
         "files": FILES,
         "postgres": POSTGRES,

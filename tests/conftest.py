@@ -40,6 +40,9 @@ SERVERS = {
 settings.register_profile("httpmr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("httpmr")
 
+# test_appengine.py runs these, in an environment of their own.
+collect_ignore = ["appengine"]
+
 _tested = pytest.StashKey[dict]()
 
 

@@ -35,6 +35,7 @@ LIBRARIES = {
     "fsspec": lambda path: path.name == "remote.py",
     "pyarrow": lambda path: path.name == "parquet.py",
     "redis": lambda path: path.name == "redis.py",
+    "google": lambda path: path.name == "appengine.py",
     "waitress": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
 }

@@ -56,6 +56,8 @@ def surroundings(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
         return True
+    if type(error).__module__.startswith("google.appengine."):
+        return trouble(error) is not None
     if not any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
         return False
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's own

@@ -1,5 +1,9 @@
 """Where output goes. What a sink owes is `httpmr.interfaces.Sink`."""
 
+from typing import Any
+
+from httpmr.errors import RecipeError
+
 # Files, on a disk that all machines share
 from httpmr.sinks.files import CSVFile, JSONLines
 
@@ -13,3 +17,18 @@ from httpmr.sinks.sql import SQLTable
 from httpmr.sinks.stored import Stored
 
 __all__ = ["CSVFile", "JSONLines", "Memory", "SQLTable", "Stored"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AppEngineSink":  # it needs a library that others do not
+        from httpmr.sinks.appengine import AppEngineSink
+
+        return AppEngineSink
+    if name == "DjangoModel":
+        try:
+            from httpmr.sinks.django import DjangoModel
+        except ModuleNotFoundError as error:
+            raise RecipeError(f'{name} needs Django: pip install "httpmr[django]"') from error
+
+        return DjangoModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
