@@ -1,7 +1,7 @@
-"""Ready-made reducers: Identity, Count, Sum, Min, Max, Mean and Top.
+"""Ready-made reducers: Identity, Count, Sum, Min, Max, Mean, Top and Join.
 
-All but Identity are their own combiners, and none of their results depends on how a job was cut
-into slices. Each yields one pair for a key:
+All but Identity and Join are their own combiners, and yield one pair for a key; no result depends
+on how a job was cut into slices.
 
     >>> def of(reducer, *values):
     ...     return list(reducer.reduce("key", iter(values)))
@@ -13,7 +13,8 @@ Count, Mean and Top have a type of their own for it: a count of 5 is never taken
 """
 
 from httpmr.reducers.identity import Identity
+from httpmr.reducers.join import Join
 from httpmr.reducers.order import Max, Min, Top
 from httpmr.reducers.sums import Count, Mean, Sum
 
-__all__ = ["Count", "Identity", "Max", "Mean", "Min", "Sum", "Top"]
+__all__ = ["Count", "Identity", "Join", "Max", "Mean", "Min", "Sum", "Top"]

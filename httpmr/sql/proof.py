@@ -25,7 +25,7 @@ class Proof:
         self,
         engine: Engine,
         froms: Iterable[sqlalchemy.FromClause],
-        query: sqlalchemy.Select,
+        query: sqlalchemy.Select[Any],
         key: str,
     ) -> None:
         self.engine = engine
@@ -40,13 +40,12 @@ class Proof:
             self._add(one, outer=False)
         self._add_equal(query.whereclause, None)
 
-    def of(
-        self, key: Sequence[sqlalchemy.ColumnElement]
-    ) -> tuple[list[sqlalchemy.ColumnClause], list[bool]]:
+    def of(self, key: Sequence[Any]) -> tuple[list[sqlalchemy.ColumnClause[Any]], list[bool]]:
         """Return the key's columns in the table that has them, and whether each may be NULL.
 
         Raises InputError where there is no proof, and says what there is instead.
         """
+        columns: list[Any]
         columns = [one.element if isinstance(one, sqlalchemy.Label) else one for one in key]
         if not all(map(_is_column, columns)):
             raise self._wrong("is no column of a table: name a column, not what is made of one")
@@ -155,7 +154,7 @@ def _behind(one: Any) -> Any:
 
 def _name(one: Any) -> str:
     """Return what tells a table from the others of a select."""
-    return getattr(one, "fullname", None) or one.name
+    return str(getattr(one, "fullname", one.name))
 
 
 def _is_column(one: Any) -> bool:

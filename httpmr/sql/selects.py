@@ -6,7 +6,7 @@ through it. Whether that key comes once is proved elsewhere.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -21,8 +21,8 @@ from httpmr.sql.tables import near
 class Selected(NamedTuple):
     """A select as it is read: its columns, and those of the key in the table that has them."""
 
-    columns: dict[str, sqlalchemy.ColumnElement]
-    walked: Sequence[sqlalchemy.ColumnClause]
+    columns: Mapping[str, Any]
+    walked: Sequence[sqlalchemy.ColumnClause[Any]]
     nullable: list[str]  # names of columns of the key
 
 
@@ -45,7 +45,7 @@ def is_select(given: Any) -> bool:
     return True
 
 
-def select_of(given: Any) -> sqlalchemy.Select:
+def select_of(given: Any) -> sqlalchemy.Select[Any]:
     """Return the select; of a mapped class, that of its attributes that are columns."""
     if isinstance(given, sqlalchemy.Select):
         return given
@@ -69,10 +69,10 @@ def shown(given: Any) -> str:
     if not isinstance(given, sqlalchemy.Select):
         return repr(str(given))
     try:
-        text = given.compile(compile_kwargs={"literal_binds": True})
+        text = str(given.compile(compile_kwargs={"literal_binds": True}))
     except (exc.CompileError, NotImplementedError):  # of some types no value can be written so
-        text = given
-    return f"<{' '.join(str(text).split())}>"
+        text = str(given)
+    return f"<{' '.join(text.split())}>"
 
 
 def selected(engine: Engine, given: Any, key: Sequence[str], names: Sequence[str]) -> Selected:
@@ -96,7 +96,7 @@ def selected(engine: Engine, given: Any, key: Sequence[str], names: Sequence[str
     )
 
 
-def _check_names(query: sqlalchemy.Select, wanted: Iterable[str], name: str) -> None:
+def _check_names(query: sqlalchemy.Select[Any], wanted: Iterable[str], name: str) -> None:
     """Raise InputError unless each column has a name of its own, and these are among them."""
     columns = dict(query.selected_columns.items())
     for key, column in columns.items():
@@ -112,7 +112,7 @@ def _check_names(query: sqlalchemy.Select, wanted: Iterable[str], name: str) -> 
             raise InputError(f"{name} has no column {key!r}{hint}")
 
 
-def _froms(query: sqlalchemy.Select) -> Sequence[sqlalchemy.FromClause]:
+def _froms(query: sqlalchemy.Select[Any]) -> Sequence[sqlalchemy.FromClause]:
     if query._propagate_attrs.get("compile_state_plugin") == "orm":
         from sqlalchemy import orm
 
