@@ -1,6 +1,10 @@
 """How the parts of a key or a value are spread over named columns."""
 
-from httpmr.errors import RecipeError
+from collections.abc import Iterable
+from typing import Any
+
+from httpmr.errors import OutputError, RecipeError
+from httpmr.interfaces import Pair
 
 
 def names(owner, what, given):
@@ -31,3 +35,25 @@ def spread(what, columns, given):
     if len(parts) != len(columns):
         raise ValueError(f"its {what} has {len(parts)} parts for the columns {list(columns)}")
     return list(parts)
+
+
+def rows(sink: Any, pairs: Iterable[Pair]) -> list[tuple[Any, list[Any]]]:
+    """Return (key, parts) for each pair: a part for each column of the sink's key, then its value.
+
+    The sink has `key` and `value` as they were given, `_key` and `_value` as `names` has them,
+    and a `mode`. OutputError for a pair that does not fit.
+    """
+    found = []
+    for key, value in pairs:
+        try:
+            parts = [key] if isinstance(sink.key, str) else spread("key", sink._key, key)
+            if sink.mode != "insert" and None in parts:
+                raise ValueError("None is NULL, which no row's key equals: leave it out")
+            if isinstance(sink.value, str):
+                parts = [*parts, value]
+            else:
+                parts += spread("value", sink._value, value)
+        except ValueError as error:
+            raise OutputError(f"{sink.mode} of key {key!r:.80}: {error}", key=key) from None
+        found.append((key, parts))
+    return found

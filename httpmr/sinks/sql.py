@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateTable
 from httpmr import sql
 from httpmr.errors import OutputError, RecipeError
 from httpmr.interfaces import Sink
-from httpmr.sinks.columns import names, spread
+from httpmr.sinks.columns import names, rows
 
 MODES = ("upsert", "insert", "update")
 
@@ -77,33 +77,23 @@ class SQLTable(Sink):
 
     def join(self, pairs, slice, batch):
         """Write the rows in the slice's commit."""
-        if rows := self._rows(pairs):
-            batch.sql(lambda connection: self._execute(connection, rows))
+        if found := self._rows(pairs):
+            batch.sql(lambda connection: self._execute(connection, found))
 
     def write(self, pairs, slice):
         """Write the rows in a transaction of their own, before the slice's commit."""
-        if rows := self._rows(pairs):
+        if found := self._rows(pairs):
             with sql.writing(sql.engine(self.database)) as connection:
-                self._execute(connection, rows)
+                self._execute(connection, found)
 
     # Rows
 
     def _rows(self, pairs):
         """Return (key, row) for each pair, the rows as parameters of the statement."""
-        rows, parameters = [], [_parameter(n) for n in range(len(self._columns))]
-        for key, value in pairs:
-            try:
-                parts = [key] if isinstance(self.key, str) else spread("key", self._key, key)
-                if self.mode != "insert" and None in parts:
-                    raise ValueError("None is NULL, which no row's key equals: leave it out")
-                if isinstance(self.value, str):
-                    parts = [*parts, value]
-                else:
-                    parts += spread("value", self._value, value)
-            except ValueError as error:
-                raise OutputError(f"{self.mode} of key {key!r:.80}: {error}", key=key) from None
-            rows.append((key, dict(zip(parameters, parts, strict=True))))
-        return rows
+        parameters = [_parameter(n) for n in range(len(self._columns))]
+        return [
+            (key, dict(zip(parameters, parts, strict=True))) for key, parts in rows(self, pairs)
+        ]
 
     def _execute(self, connection, rows):
         error = self._refusal(connection, rows)
