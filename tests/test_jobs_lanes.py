@@ -208,8 +208,8 @@ def test_on_a_database_no_more_are_at_work_at_once_than_may_be(database_url):
             did.append(step.did)
         return did
 
-    with ThreadPoolExecutor(8) as pool:
-        did = [each for lane in pool.map(lane, range(8)) for each in lane]
+    with ThreadPoolExecutor(4) as pool:
+        did = [each for lane in pool.map(lane, range(4)) for each in lane]
     assert max(most) <= 2
     assert "busy" in did and did.count("slice") > 24
     assert list(job.output()) == [(n, sum(range(n, 48, 3))) for n in range(3)]

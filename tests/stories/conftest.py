@@ -31,6 +31,6 @@ def text(tmp_path_factory):
     folder = tmp_path_factory.mktemp("text")
     sources = sorted(REAL_TEXT.glob("*.txt")) or sorted(Path(os.__file__).parent.glob("s*.py"))
     for number, source in enumerate(sources[:8]):
-        data = source.read_bytes()[: 150_000 + 50_000 * number]
+        data = source.read_bytes()[: 60_000 + 20_000 * number]
         (folder / f"{number}.txt").write_bytes(data)
     return folder
