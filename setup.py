@@ -6,8 +6,10 @@ from setuptools import find_packages, setup
 
 # Its tests make an environment of their own, for it wants other versions of much.
 APPENGINE = ["appengine-python-standard>=3.1"]
+AWS = ["apig-wsgi>=2.20"]
 POSTGRES = ["psycopg[binary]>=3.2"]
 MYSQL = ["PyMySQL>=1.1"]
+DJANGO = ["django>=5.2"]
 REDIS = ["redis>=5.0"]
 FILES = ["fsspec[http]>=2024.6"]
 PARQUET = ["pyarrow>=17.0"]
@@ -22,9 +24,17 @@ TEST = [
     # What runs in turns in the simulator.
     "greenlet>=3.1",
     "flask>=3.0",
-    "django>=5.0",
     "starlette>=0.40",
     "a2wsgi>=1.10",
+    "Flask-SQLAlchemy>=3.1",
+    "Flask-WTF>=1.2",
+    "pyramid>=2.0.2",
+    "fastapi>=0.115",
+    # Starlette's sessions are signed by it.
+    "itsdangerous>=2.2",
+    "uvicorn>=0.30",
+    # uWSGI without a compiler; its forks are none of Python's.
+    "pyuwsgi>=2.0.26; sys_platform != 'win32'",
     # The stories kill and restart the server that most deployments use.
     "gunicorn>=23.0",
     # They lead Debian's Chromium through the console, and look for what keeps people out of it.
@@ -57,13 +67,15 @@ setup(
     ],
     extras_require={
         "appengine": APPENGINE,
+        "aws": AWS,
         "cli": CLI,
+        "django": DJANGO,
         "files": FILES,
         "postgres": POSTGRES,
         "mysql": MYSQL,
         "parquet": PARQUET,
         "redis": REDIS,
-        "test": [*CLI, *POSTGRES, *MYSQL, *REDIS, *FILES, *PARQUET, *TEST],
+        "test": [*AWS, *CLI, *POSTGRES, *MYSQL, *REDIS, *DJANGO, *FILES, *PARQUET, *TEST],
     },
     entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
     classifiers=[

@@ -79,6 +79,8 @@ def test_mounted(script, mount):
         ("/app", "/mr/x", "/app/mr", ("/app/mr", "/x")),
         ("/app/mr", "/x", "/app/mr", ("/app/mr", "/x")),
         ("/app", "/x", "", ("/app", "/x")),
+        ("", "/gr\xc3\xb6\xc3\x9fe/x", "/größe", ("/gr\xc3\xb6\xc3\x9fe", "/x")),
+        ("", "/größe/x", "/größe", ("/größe", "/x")),
     ],
 )
 def test_at_is_moved_to_the_mount(script, path, at, moved_to):

@@ -86,8 +86,12 @@ def _same(given, expected):
 
 
 def cookies(environ: dict, name: str) -> list[str]:
-    """Return the values of every cookie of that name that was sent."""
-    pairs = (part.strip().partition("=") for part in environ.get("HTTP_COOKIE", "").split(";"))
+    """Return the values of every cookie of that name that was sent.
+
+    By HTTP/2 they may come in several headers, between which some gateways set commas.
+    """
+    parts = environ.get("HTTP_COOKIE", "").replace(",", ";").split(";")
+    pairs = (part.strip().partition("=") for part in parts)
     return [value for key, _, value in pairs if key == name]
 
 

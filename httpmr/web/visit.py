@@ -199,7 +199,9 @@ def moved(environ: dict, at: str) -> dict:
     """Return a copy of `environ` in which `at` is no longer in PATH_INFO but in SCRIPT_NAME."""
     at = f"/{at.strip('/')}" if at.strip("/") else ""
     script, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
-    for before, whole in ((script, path), ("", script + path)):
-        if whole == at or whole.startswith(f"{at}/"):
-            return {**environ, "SCRIPT_NAME": before + at, "PATH_INFO": whole[len(at) :]}
+    as_wsgi = at.encode("utf-8", "replace").decode("latin-1")  # how servers give what is not ASCII
+    for it in dict.fromkeys((at, as_wsgi)):
+        for before, whole in ((script, path), ("", script + path)):
+            if whole == it or whole.startswith(f"{it}/"):
+                return {**environ, "SCRIPT_NAME": before + it, "PATH_INFO": whole[len(it) :]}
     raise exc.HTTPNotFound(f"this path is not below at={at!r}, where the Master is mounted")
