@@ -131,7 +131,7 @@ def opened(url: str, options: Options, block: int) -> Any:
     file = files.open(path, "rb", block_size=block)
     if isinstance(file, io.BytesIO):  # in memory, all who open it are given the same one
         return io.BytesIO(file.getvalue())
-    streams = not file.seekable() or getattr(file, "blocksize", block) == 0
+    streams = not file.seekable() or getattr(file, "size", 0) is None
     return _Forward(files, path, file) if streams else file
 
 

@@ -1,4 +1,4 @@
-"""Output as one file of JSON lines or CSV, put together from staged parts."""
+"""Output as JSON lines or CSV: one file, or a folder of part files."""
 
 import csv
 import json
@@ -13,12 +13,17 @@ from httpmr.sinks.staged import Staged
 
 
 class JSONLines(Staged):
-    """A file with one JSON array `[key, value]` to a line, in UTF-8, in the order of the shards.
+    """One JSON array `[key, value]` to a line, in UTF-8, in the order of the shards.
+
+    `path` is that of a file, or, ending in `/`, the path or URL of a folder of part files; to a
+    URL, `options` are what fsspec takes beside it.
 
     Tuples are arrays. What JSON lacks becomes a string: Decimal and UUID as str() shows them,
     date, time and datetime in ISO format, bytes in base64; a timedelta its number of seconds, a
     set a sorted array. NaN, infinities and other types are an OutputError that names the key.
     """
+
+    suffix = ".jsonl"
 
     def line(self, key, value):
         try:
@@ -28,7 +33,9 @@ class JSONLines(Staged):
 
 
 class CSVFile(Staged):
-    """A CSV file (RFC 4180, UTF-8) with the columns `header`, in the order of the shards.
+    """CSV (RFC 4180, UTF-8) with the columns `header`, in the order of the shards.
+
+    `path` and `options` are as those of `JSONLines`; each file begins with the header.
 
     The parts of a tuple key come first, then the value: whole where one column is left, else a
     tuple or list by position, or a dict by the names of the columns. None is an empty cell; lists
@@ -36,13 +43,15 @@ class CSVFile(Staged):
     more or fewer parts than columns is an OutputError. Cells that begin a formula are not escaped.
     """
 
-    def __init__(self, path, header):
-        super().__init__(path)
+    suffix = ".csv"
+
+    def __init__(self, path, header, options=None):
         if isinstance(header, str):
             message = "CSVFile: header is a tuple of names, as ('word', 'count')"
             raise RecipeError(f"{message}, not {header!r:.80}")
         self.header = names("CSVFile", "header", header)
         self.head = _csv(self.header)
+        super().__init__(path, options)
 
     def line(self, key, value):
         parts = key if isinstance(key, tuple) else (key,)
