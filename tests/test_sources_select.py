@@ -168,6 +168,17 @@ def test_of_a_class_that_inherits_only_its_own_are_read(lite):
     assert found[2][3] == {"id": 3, "kind": "writer", "pen": "Bell"}
 
 
+def test_where_names_attributes_or_in_text_what_comes_of_them(lite):
+    for table in (Order, sa.select(Order.id, Order.total)):
+        for where in (Order.total > 27, "total > 27"):
+            source = SQLTable(lite, table, key="id", where=where)
+            assert [key for key, _ in source.read(None, source.last())] == [28, 29, 30]
+    source = SQLTable(lite, Order, key="id", where=Customer.id == Order.customer_id)
+    assert len(list(source.read(None, None))) == 24
+    with pytest.raises(InputError, match="may come more than once: table customers"):
+        SQLTable(lite, Order, key="id", where=Customer.id > 2).last()
+
+
 def test_a_select_of_a_class_does_not_follow_its_relationships(lite):
     assert len(list(SQLTable(lite, sa.select(Customer), key="id").read(None, None))) == 5
 
@@ -253,6 +264,7 @@ TWICE = orm.aliased(Customer)
 L, O, C = Line.__table__, Order.__table__, Customer.__table__  # noqa: E741
 A, B, D = (sa.Table(n, Base.metadata, sa.Column("id", sa.Integer, primary_key=True),
                     sa.Column("x", sa.Integer)) for n in "abd")  # fmt: skip
+W = sa.Table("w", Base.metadata, sa.Column("id", sa.Integer, primary_key=True))
 ONCE = {
     "one table": (sa.select(Order.id), "id"),
     "a join to one": (sa.select(Order.id).join(Customer, BY), "id"),
@@ -332,6 +344,12 @@ TWICE_OVER = {
         ("id", "c"),
         "of several tables, customers and orders",
     ),
+    "of another kind": (
+        sa.select(Order.id).join(C, sa.cast(Order.id, sa.String) == C.c.id),
+        "id",
+        "customers",
+    ),
+    "of another type": (sa.select(C.c.id).join(W, C.c.full_name == W.c.id), "id", "table w, where"),
     "made": (sa.select((Order.id + 1).label("id")), "id", "is no column of a table"),
     "subquery": (sa.select(sa.select(Order.id).subquery().c.id), "id", "in a subquery"),
     "joined subquery": (

@@ -46,6 +46,9 @@ class SQLTable(Walk):
         self.key = _names("key", (key,) if isinstance(key, str) else key)
         self.columns = None if columns is None else _names("columns", columns)
         self.where = where
+        # An expression names columns of what is selected from, SQL text those of what comes of it.
+        inside = sql.is_select(table) and not isinstance(where, str)
+        self._outside = None if inside else where
         self._looked_up = None
         self._limit = FIRST_PAGE
         self._queries = {}  # that read a page: {what it is bounded by: the statement}
@@ -77,7 +80,7 @@ class SQLTable(Walk):
         form = after is None, until is None
         if form not in self._queries:  # SQLAlchemy takes its time to build one
             query = self._between(shape.columns, shape.key, after, until, operator.le)
-            query = _wanted(query, self.where)
+            query = _wanted(query, self._outside)
             most = sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer)
             self._queries[form] = query.limit(most)
         values = {**self._values(after, until), "httpmr_page": limit}
@@ -103,7 +106,7 @@ class SQLTable(Walk):
         if shape.nullable:
             missing = sqlalchemy.or_(*(column.is_(None) for column in shape.nullable))
             nulls = sqlalchemy.select(*shape.key).where(missing)
-            if self._fetch(_wanted(nulls, self.where).limit(1)):
+            if self._fetch(_wanted(nulls, self._outside).limit(1)):
                 raise self._null()
         # Rows without a key are left out; where they are wanted, they have just been refused.
         keys = sqlalchemy.select(*shape.walked).where(*shape.filled)
@@ -124,7 +127,7 @@ class SQLTable(Walk):
         if self.where is None and walked is key:
             return True
         query = self._between(key, key, after, until, operator.le)
-        return bool(self._fetch(_wanted(query, self.where).limit(1), self._values(after, until)))
+        return bool(self._fetch(_wanted(query, self._outside).limit(1), self._values(after, until)))
 
     def _between(self, columns, key, after, until, below):
         dialect = self.engine.dialect.name
@@ -189,7 +192,8 @@ class SQLTable(Walk):
         return {column.name: column for column in given.columns}, nullable, None
 
     def _selected(self):
-        found = sql.selected(self.engine, self.table, self.key, self.columns or ())
+        where = self.where if self._outside is None else None
+        found = sql.selected(self.engine, self.table, where, self.key, self.columns or ())
         return found.columns, found.nullable, found.walked
 
     def _check_unique(self, table, unique):

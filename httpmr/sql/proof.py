@@ -136,7 +136,11 @@ class Proof:
                 self._add_equal(part, allowed)
         elif isinstance(clause, elements.BinaryExpression) and clause.operator is operators.eq:
             sides = clause.left, clause.right
-            if all(_is_column(side) or isinstance(side, elements.BindParameter) for side in sides):
+            plain = all(
+                isinstance(side, elements.BindParameter) or _is_column(side) for side in sides
+            )
+            # Values of different kinds are compared as neither is: '1' and '01' may both equal 1.
+            if plain and _kind(clause.left) is _kind(clause.right):
                 self.equal.append((*sides, allowed))
 
     def _wrong(self, what: str) -> InputError:
@@ -159,6 +163,11 @@ def _name(one: Any) -> str:
 
 def _is_column(one: Any) -> bool:
     return isinstance(one, elements.ColumnClause) and one.table is not None
+
+
+def _kind(one: Any) -> type:
+    kind: type = one.type._type_affinity
+    return sqlalchemy.Numeric if issubclass(kind, sqlalchemy.Integer) else kind
 
 
 def _place(column: Any) -> _Place:

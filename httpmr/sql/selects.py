@@ -75,14 +75,16 @@ def shown(given: Any) -> str:
     return f"<{' '.join(text.split())}>"
 
 
-def selected(engine: Engine, given: Any, key: Sequence[str], names: Sequence[str]) -> Selected:
-    """Return the select or mapped class as it is read by a key.
+def selected(
+    engine: Engine, given: Any, where: Any, key: Sequence[str], names: Sequence[str]
+) -> Selected:
+    """Return the select or mapped class, of rows for which `where` holds, as it is read by a key.
 
     Raises InputError for a key that may come twice, and where a column of these names is missing.
     """
     name = called(given)
     try:
-        query = select_of(given)
+        query = select_of(given) if where is None else select_of(given).where(where)
         _check_names(query, (*key, *names), name)
         chosen = [query.selected_columns[part] for part in key]
         proof = Proof(engine, _froms(query), query, f"key {', '.join(key)} of {name}")
