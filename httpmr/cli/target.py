@@ -9,6 +9,7 @@ import traceback
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from httpmr.cli import django
 from httpmr.errors import TargetError
 from httpmr.web.master import Master
 from httpmr.web.pipeline import Pipeline
@@ -28,6 +29,7 @@ def load(text: str) -> Target:
     parts = _TARGET.fullmatch(text)
     if parts is None:
         raise TargetError(f"{text!r} is no TARGET: give file.py, file.py:name or module:name")
+    _set_up_django()
     module = _file(parts["file"]) if parts["file"] else _module(parts["module"])
     masters = {}
     for name, value in vars(module).items():
@@ -77,6 +79,14 @@ def _named(module, name, place):
         kind = type(application).__name__
         raise TargetError(f"{place}:{name} is a {kind}, neither a Master nor a WSGI application")
     return application
+
+
+def _set_up_django():
+    _find_first(os.getcwd())
+    try:
+        django.set_up()
+    except Exception as error:
+        raise _broken(error, os.environ[django.SETTINGS]) from error
 
 
 def _module(name):
