@@ -4,11 +4,14 @@ from typing import Any
 
 from httpmr.errors import RecipeError
 
-# Files, on a disk that all machines share
+# Files, on a disk that all machines share, or by URL
 from httpmr.sinks.files import CSVFile, JSONLines
 
 # In this process
 from httpmr.sinks.memory import Memory
+
+# Files of columns, likewise
+from httpmr.sinks.parquet import Parquet
 
 # Databases
 from httpmr.sinks.sql import SQLTable
@@ -16,7 +19,7 @@ from httpmr.sinks.sql import SQLTable
 # In the job's own store: the default
 from httpmr.sinks.stored import Stored
 
-__all__ = ["CSVFile", "JSONLines", "Memory", "SQLTable", "Stored"]
+__all__ = ["CSVFile", "JSONLines", "Memory", "Parquet", "SQLTable", "Stored"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from httpmr.sources.lookup import Lookup
 from httpmr.sources.memory import Memory
 from httpmr.sources.output import Output
 from httpmr.sources.paged import Paged
+from httpmr.sources.parquet import Parquet
 from httpmr.sources.sql import SQLTable
 from httpmr.sources.textfiles import TextFiles
 
@@ -21,6 +22,7 @@ __all__ = [
     "Memory",
     "Output",
     "Paged",
+    "Parquet",
     "SQLTable",
     "TextFiles",
 ]
