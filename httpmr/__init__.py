@@ -19,6 +19,7 @@ from httpmr.interfaces import Mapper, OrderedStore, Partitioner, Reducer, Sink, 
 # What they mount, and what it gives them
 from httpmr.jobs import Job
 from httpmr.web import Master, Pipeline, Site, allow_local
+from httpmr.webhook import Webhook
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "Sink",
     "Site",
     "Source",
+    "Webhook",
     "allow_local",
     "count",
     "mappers",

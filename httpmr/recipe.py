@@ -18,6 +18,8 @@ from httpmr.params import Parameters
 _PARTS = ("source", "mapper", "reducer", "sink")  # which may be functions of the parameters
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
+HOOKS = ("on_start", "on_done", "on_error", "on_stalled")
+
 MOST_SHARDS = 1000
 MOST_PARTITIONS = 100
 """A slice leaves at least one block, of two entries, in each partition; a batch takes 400."""
@@ -77,6 +79,10 @@ class Recipe:
     instead of a fingerprint of it: a job that began with another one pauses. `max_lanes` is how
     many slices may be done at once, of all jobs and in all processes; None: as many as are asked.
 
+    `on_start`, `on_done`, `on_error` (failed, or paused by what went wrong) and `on_stalled` (no
+    driver for two minutes, once anyone looks) are functions of a Job: told once, or again if they
+    fail. They run in a request, so they had better be quick.
+
     `sort_values` lets each key's values come to the reducer sorted: by themselves, if it is True,
     or by what it, a function of one value, returns: anything that could be a key. What is equal
     stays in the order of the input.
@@ -100,6 +106,10 @@ class Recipe:
     keep: int = 10
     max_lanes: int | None = None
     sort_values: Any = None
+    on_start: Callable | None = None
+    on_done: Callable | None = None
+    on_error: Callable | None = None
+    on_stalled: Callable | None = None
     version: str | None = None
     params: Any = None
     parameters: Parameters | None = field(default=None, init=False)
@@ -132,6 +142,10 @@ class Recipe:
         self._in_range("keep", int, 1, 10**6)
         if self.max_lanes is not None:
             self._in_range("max_lanes", int, 1, MOST_SHARDS)
+        for name in HOOKS:
+            hook = getattr(self, name)
+            if hook is not None and not callable(hook):
+                raise RecipeError(f"{name}= is a function of a Job, not {hook!r:.80}")
         if self.version is not None and not (isinstance(self.version, str) and self.version):
             raise RecipeError(f"version= is a str, such as '2', not {self.version!r:.80}")
 
@@ -144,6 +158,11 @@ class Recipe:
                 f"the recipe {self.name} takes no parameters: {', '.join(given):.200}", fields={}
             )
         return {}
+
+    @property
+    def hooked(self) -> bool:
+        """Whether there is a hook at all."""
+        return any(getattr(self, name) is not None for name in HOOKS)
 
     def of(self, values: Mapping[str, Any]) -> "Recipe":
         """Return the recipe of a job with these parameters, as `read` gave them."""

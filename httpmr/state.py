@@ -117,6 +117,8 @@ class Job(Record):
     last: Any = None  # the source's last key when the job began
     learned: Any = None  # what the partitioner did of the keys when the job began
     versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
+    told: list = field(default_factory=list)  # what hooks were told of it, as marks
+    telling: list | None = None  # [mark, until when, tries] of what they are told now
     acts: list = field(default_factory=list)  # [when, who, what] of what operators did, the latest
 
     @property

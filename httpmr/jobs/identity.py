@@ -77,6 +77,14 @@ class Identity:
         """32 random bytes, the same for every host that shares the store."""
         return self._meta["secret"]
 
+    def job(self, now: float, newest: str | None) -> str:
+        """Return the id of a new job, `newest` that of the one before.
+
+        Ids sort by the time they were made, also where the clock stood still or went back.
+        """
+        moment = max(int(now * 1000), int(newest[7:18], 16) + 1 if newest else 0)
+        return f"{self.instance}-{moment:011x}{letters(self.rng, 4)}"
+
     def check(self, id: str) -> None:
         """Raise WrongStore if the job id was made in another store than this."""
         instance, dash, _ = id.partition("-")

@@ -20,13 +20,16 @@ from httpmr.state import Job as Record
 class Job:
     """A handle on one job. `id` is its name in URLs, `recipe` the name of its recipe.
 
-    `found` is its record as it was when the handle was made.
+    `found` is its record as it was when the handle was made. In a hook, `event` says what is told,
+    "start", "done", "error" or "stalled", and `mark` is the same when that is told again.
     """
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, found: Record):
+    def __init__(self, recipe: Recipe, ledger: Ledger, found: Record, event="", mark=""):
         self.id = found.id
         self.found = found
         self.recipe = recipe.name
+        self.event = event
+        self.mark = mark
         self._made = recipe
         self._ledger = ledger
 

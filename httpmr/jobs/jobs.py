@@ -16,7 +16,8 @@ from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
 from httpmr.jobs.deleted import Deleted, deleted
 from httpmr.jobs.following import following
-from httpmr.jobs.identity import Identity, letters
+from httpmr.jobs.hooks import tell
+from httpmr.jobs.identity import Identity
 from httpmr.jobs.job import Job
 from httpmr.jobs.links import Links, joined
 from httpmr.jobs.retry import retry
@@ -100,7 +101,8 @@ class Jobs:
             check_key(recipe.source, last, None)
         learned = recipe.learned(emitted(recipe, self._clock))
         now = self.store.now()
-        id = self._new_id(now)
+        newest = next(iter(self.all(limit=1)), None)
+        id = self._identity.job(now, newest and newest.id)
         record = Record(
             id,
             recipe.name,
@@ -119,14 +121,8 @@ class Jobs:
             if self.ledger.job(recipe.name, id) is None:
                 raise
         self._ended()
+        self.heard(record)
         return self._job(record)
-
-    def _new_id(self, now):
-        """Ids sort by the time they were made, also where the clock stood still or went back."""
-        moment = int(now * 1000)
-        for newest in self.all(limit=1):
-            moment = max(moment, int(newest.id[7:18], 16) + 1)
-        return f"{self.instance}-{moment:011x}{letters(self.rng, 4)}"
 
     def find(self, id: str) -> Job:
         """Return the job; UnknownJob, or WrongStore where another store made it."""
@@ -182,9 +178,15 @@ class Jobs:
         except RecipeError as error:
             return self._unmade(record, error)
         step = stepper.step(record, at, budget, driver)
+        self.heard(step.job)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)
         return step
+
+    def heard(self, record: Record, since: float | None = None) -> None:
+        """Let the hooks be called for what a job has come to; see hooks.tell."""
+        if self.recipe.hooked:
+            self._tidy(tell, self.recipe, self.ledger, record, since)
 
     def _unmade(self, record, error):
         """Pause a job that the recipe, as it is now, cannot be made for."""

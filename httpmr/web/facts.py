@@ -24,6 +24,8 @@ def facts(visit) -> dict:
     known = status(record, here, sees)
     told = pace.phases(record, tasks, now)
     idle = pace.idle(record, every, now) if running else None
+    stalled = running and idle >= pace.STALLED
+    visit.work.heard(record, now - idle if stalled else None)
     bad = job.bad_records if sees and record.bad_records else []
     return known | {
         "now": now,
@@ -36,7 +38,7 @@ def facts(visit) -> dict:
         "left": pace.left(told, here) if running and idle < pace.LATELY else None,
         "drivers": kinds(pace.drivers(every, now)) if running else {},
         "idle": idle,
-        "stalled": running and idle >= pace.STALLED,
+        "stalled": stalled,
         "chart": pace.chart(record, tasks, now),
         "shards_now": [] if record.state == "done" else shards.told(record, here, now, sees),
         "skew": _skew(visit, record, here),

@@ -3,7 +3,7 @@
 The text format is that of https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 
-from httpmr.web import pages
+from httpmr.web import pace, pages
 
 LISTED = 20
 
@@ -23,7 +23,7 @@ def metrics(visit):
     visit.must_operate()
     jobs = visit.work.all(limit=LISTED)
     recipe = visit.master.recipe.name
-    told = [job.status(keys=False) for job in jobs]
+    told = [_looked_at(visit, job) for job in jobs]
     lines = _head("jobs", "gauge", f"Jobs by state, of the newest {LISTED}.")
     for state in _STATES:
         number = sum(status["state"] == state for status in told)
@@ -40,6 +40,16 @@ def metrics(visit):
             labels = {"recipe": recipe, "job": status["job"], "counter": name}
             lines.append(_line("job_counter", number, **labels))
     return pages.words("\n".join(lines) + "\n")
+
+
+def _looked_at(visit, job):
+    """Return the status of a job; of one that is stalled a hook may want to know."""
+    record, tasks = job.history()
+    now = visit.work.store.now()
+    idle = pace.idle(record, [task for some in tasks.values() for task in some], now)
+    stalled = record.state == "running" and idle >= pace.STALLED
+    visit.work.heard(record, now - idle if stalled else None)
+    return job.status(keys=False)
 
 
 def _head(name, kind, help):
