@@ -1,8 +1,6 @@
 """The word count at /wordcount/ of a Django project, here in one file.
 
     python examples/07_django.py, then open http://127.0.0.1:8000/wordcount/
-
-`csrf_exempt`, because the Master checks its forms itself.
 """
 
 import re
@@ -11,12 +9,12 @@ from wsgiref.simple_server import make_server
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse, StreamingHttpResponse
-from django.urls import path, re_path
-from django.views.decorators.csrf import csrf_exempt
+from django.http import HttpResponse
+from django.urls import include, path
 
 import httpmr
 from httpmr import reducers, sources
+from httpmr.contrib.django import urls
 
 TEXTS = Path(__file__).with_name("texts")
 
@@ -36,20 +34,16 @@ wordcount = httpmr.Master(
 )
 
 
-@csrf_exempt
-def mapreduce(request):
-    answer = wordcount.map_reduce(request, at="/wordcount")
-    return StreamingHttpResponse(
-        answer.app_iter, status=answer.status_code, headers=dict(answer.headerlist)
-    )
-
-
 def home(request):
     return HttpResponse("Words are counted at /wordcount/")
 
 
-urlpatterns = [path("", home), re_path("^wordcount(?:/|$)", mapreduce)]
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1", "localhost"])
+urlpatterns = [path("", home), path("wordcount/", include(urls(wordcount)))]
+settings.configure(
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["127.0.0.1", "localhost"],
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+)
 app = get_wsgi_application()
 
 if __name__ == "__main__":

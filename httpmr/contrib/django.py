@@ -35,15 +35,15 @@ def urls(mounted: Mounted) -> list[URLPattern]:
         raise RecipeError(f"urls() takes a Master or a Site, not {mounted!r:.80}")
 
     @csrf_exempt
-    def view(request: HttpRequest, rest: str) -> HttpResponseBase:
-        environ = moved(_environ(request), request.path_info.removesuffix(rest))
+    def view(request: HttpRequest, httpmr_path: str, **_: Any) -> HttpResponseBase:
+        environ = moved(_environ(request), request.path_info.removesuffix(httpmr_path))
         environ["httpmr.request"] = request
         return _response(mounted.answer(environ), request)
 
     view.login_required = False  # type: ignore[attr-defined]
     # As transaction.non_atomic_requests has it, of all databases; settings may come later.
     view._non_atomic_requests = SimpleLazyObject(lambda: set(connections))  # type: ignore[attr-defined]
-    return [re_path(r"^(?P<rest>.*)\Z", view)]
+    return [re_path(r"^(?P<httpmr_path>.*)\Z", view)]
 
 
 def staff(request: Any) -> Any:
