@@ -3,8 +3,12 @@
 import csv
 import gzip
 import io
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpmr.errors import InputError, RecipeError
 from httpmr.sources import CSVFiles
@@ -157,3 +161,29 @@ def test_shows_itself_as_it_is_written():
     assert repr(CSVFiles("a.csv")) == "CSVFiles('a.csv')"
     shown = "CSVFiles('a', header=['x'], delimiter=';', encoding='ascii')"
     assert repr(CSVFiles("a", header=("x",), delimiter=";", encoding="ascii")) == shown
+
+
+def test_a_quote_that_is_never_closed_is_told_before_it_fills_the_memory(write):
+    path = write('id,text\n1,fine\n2,"open\n' + "line\n" * 100_000)
+    source = CSVFiles(path)
+    told = r"the row at line 3, byte 15: field larger .*: close a quote that is open, or raise csv"
+    with pytest.raises(InputError, match=told):
+        list(source.read(None, None))
+
+
+@given(
+    st.lists(st.lists(st.text('a,"\r\nü ', max_size=6), min_size=2, max_size=2), max_size=6),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_reading_goes_on_after_any_row_whatever_is_quoted(cells, ending):
+    content = io.StringIO()
+    csv.writer(content, lineterminator=ending, quoting=csv.QUOTE_ALL).writerows(cells)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_bytes(content.getvalue().encode())
+        source = CSVFiles(path, header=["x", "y"])
+        records = list(source.read(None, None))
+        assert [list(row.values()) for _, row in records] == cells
+        for n, (key, _) in enumerate(records):
+            assert list(source.read(key, None)) == records[n + 1 :]
+            assert list(source.read(None, key)) == records[: n + 1]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import httpmr
+import httpmr.testing
 from httpmr.errors import InputError
 from httpmr.sources import CSVFiles, JSONLines, TextFiles
 from httpmr.testing.sources import SourceSuite
@@ -228,3 +229,19 @@ def test_any_split_of_packed_files_is_exact(tmp_path):
     for shards in range(1, 20):
         marks = [None, *source.split(None, source.last(), shards), source.last()]
         assert [row for a, b in pairwise(marks) for row in source.read(a, b)] == everything
+
+
+def test_a_job_of_packed_files_may_be_cut_anywhere(tmp_path):
+    zipped(tmp_path / "x.zip", {"a.csv": QUOTED, "b.csv.gz": gzip.compress(QUOTED.encode())})
+    master = httpmr.Master(
+        "packed",
+        source=CSVFiles(tmp_path / "x.zip"),
+        mapper=lambda key, row: [(int(row["id"]) % 3, len(row["text"]))],
+        reducer=httpmr.reducers.Sum(),
+        num_mappers=2,
+        num_reducers=1,
+    )
+    job = httpmr.testing.run(master)
+    texts = [f'one\n\n{n},"two"' for n in range(14)]
+    expected = {rest: 2 * sum(len(texts[n]) for n in range(rest, 14, 3)) for rest in range(3)}
+    assert dict(job.output()) == expected

@@ -58,6 +58,9 @@ class CSVFiles(Files):
                     raise lines.wrong(offset, what)
                 offset = lines.offset
         except csv.Error as error:
+            if "field limit" in str(error):
+                remedy = "close a quote that is open, or raise csv.field_size_limit()"
+                raise lines.wrong(offset, str(error), remedy) from error
             raise lines.wrong(offset, str(error)) from error
 
     def __repr__(self):
@@ -95,13 +98,12 @@ class _Lines:
         self.offset += len(line)
         return text
 
-    def wrong(self, offset, what):
+    def wrong(self, offset, what, remedy="mend the file and start a new job"):
         """Return the InputError for the row at `offset`, with the number of its line."""
         self.seek(0)
         number, left = 1, offset
         while left and (piece := self.file.read(min(left, 1 << 20))):
             number, left = number + piece.count(b"\n"), left - len(piece)
-        remedy = "mend the file and start a new job"
         message = f"{self.path}: the row at line {number}, byte {offset}: {what}: {remedy}"
         return InputError(message, path=self.path, offset=offset, line=number)
 
