@@ -16,9 +16,9 @@ from playwright.sync_api import expect, sync_playwright
 from weblib import OneByOne, words
 
 from httpmr.cli.serve import listen
-from httpmr.sources import Memory
+from httpmr.sources import Memory, Output
 from httpmr.stores import MemoryStore
-from httpmr.web import Master, Site, allow_local
+from httpmr.web import Master, Pipeline, Site, allow_local
 
 LINES = {n: f"the cat {n % 3} the hat" for n in range(40)}
 PHONE = {"width": 360, "height": 740}
@@ -119,6 +119,10 @@ def without_errors(page):
     assert [it for it in said if "Failed to load resource" not in it] == []
 
 
+def same_pair(place, pair):
+    yield pair
+
+
 def state(page):
     return page.locator("h1 .state")
 
@@ -160,6 +164,26 @@ def test_start_watch_and_drive_to_the_end(place, opened):
         assert page.locator("#drive").count() == 0
     [job] = place.master.jobs()
     assert dict(job.output())["the"] == 80
+
+
+def test_a_tab_that_drives_goes_on_with_the_pipeline(opened):
+    settings = {"store": MemoryStore(), "authorize": allow_local}
+    first = Master("first", source=Memory(LINES), mapper=words, **settings)
+    second = Master("second", source=Output(first), mapper=same_pair, **settings)
+    for master in (first, second):
+        master.work.__class__ = OneByOne
+    _, url = listen(Pipeline([first, second]), threads=12)
+    job = first.start()
+    page = opened(f"{first.link('view', f'{url}/first', job)}/")
+    with without_errors(page):
+        drives(page)
+        expect(page.locator("h1")).to_contain_text("second")
+        expect(state(page)).to_have_text("done")
+    [last] = second.jobs()
+    assert len(list(last.output())) == 5 * len(LINES)
+    page.goto(f"{first.link('view', f'{url}/first', job)}/")
+    page.locator("#follows").click()
+    expect(page.locator("h1")).to_contain_text("second")
 
 
 def test_it_stops_when_asked(place, opened):
