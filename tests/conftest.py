@@ -38,10 +38,20 @@ SERVERS = {
 # The first draw of text reads all of Unicode, once on each machine: how long that takes, or a
 # busy machine, says nothing about a test.
 settings.register_profile("httpmr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For the run that looks whether every branch is taken: the same ones each time.
+settings.register_profile("few", settings.get_profile("httpmr"), max_examples=20, derandomize=True)
 settings.load_profile("httpmr")
 
 # test_appengine.py runs these, in an environment of their own.
 collect_ignore = ["appengine"]
+
+# Where several processes run the tests, the files that take longest come first: else one of the
+# processes is at such a file long after the others have ended.
+FIRST = (
+    *("test_simulator", "test_every_way", "test_broken", "test_benchmarks_chaos"),
+    *("test_web_browser", "test_poison", "test_cli", "test_benchmarks_slices"),
+    *("test_attack_fuzz", "test_benchmarks_memory", "test_cut_anywhere", "test_docs"),
+)
 
 _tested = pytest.StashKey[dict]()
 
@@ -58,6 +68,11 @@ def pytest_configure(config):
     if config.option.basetemp is None and os.access(memory, os.W_OK):
         config.option.basetemp = memory / f"httpmr-{uuid.uuid4().hex}"
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
 
 
 @pytest.fixture(scope="session")

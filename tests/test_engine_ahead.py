@@ -4,7 +4,7 @@ import random
 
 import pytest
 from faults import Clock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from slices import Broken, groups, map_task, mapped, recipe
 
@@ -55,6 +55,7 @@ class TestAhead:
 
 
 class TestManyAtATime:
+    @settings(max_examples=40)
     @given(st.sets(st.integers(0, MANY - 1), max_size=3), st.randoms())
     def test_the_first_that_fails_ends_the_slice_before_it(self, failing, rng):
         """Whatever it emitted before it failed, and those that ran before, again."""

@@ -427,7 +427,8 @@ class TestCutAnywhere:
             jobs.delete(job.id)
             while list(jobs.store.scan(*keys.span(("garbage",)))):
                 control.sweep(jobs.store)
-            assert not [key for key in dump(jobs.store) if job.id.encode() in key]
+            found = [keys.unpack(key) for key in dump(jobs.store) if job.id.encode() in key]
+            assert found == [("deleted", "r", job.id)]  # that it was, and who did it
             if over:
                 return
         raise AssertionError("it is never over")
