@@ -17,7 +17,7 @@ CLI = ["waitress>=3.0", "rich>=13.9"]
 TEST = [
     "pytest>=8.3",
     # Half of the time of many tests is waiting for processes of their own.
-    "pytest-xdist>=3.7",
+    "pytest-xdist>=3.8",
     "WebTest>=3.0",
     "hypothesis>=6.100",
     "coverage>=7.6",
