@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from itertools import chain
 from pathlib import Path
 
@@ -149,6 +150,31 @@ def test_a_request_that_stood_still_cannot_bring_an_old_list_back(memory, monkey
     monkeypatch.setattr(type(sink.output.folder), "publish", stand_still)
     assert not run.finish_once(Budget())
     assert [url.rpartition("/")[2] for url in sink.parts()] == ["part-later-0.0.1.jsonl"]
+
+
+def test_another_request_may_publish_between_any_two_looks(tmp_path, monkeypatch):
+    """Each time the one looks into the folder, or moves a file in it, the other comes first."""
+    for at in range(40):
+        sink = JSONLines(f"{tmp_path}/{at}/")
+        run = Run(sink, MemoryStore(), "job")
+        run.commit_all()
+        looked = [0]
+
+        def first(verb, looked=looked, run=run, at=at):
+            def act(*args):
+                looked[0] += 1
+                if looked[0] == at:
+                    run.finish()
+                return verb(*args)
+
+            return act
+
+        for name in ("get", "sizes", "publish", "put"):
+            monkeypatch.setattr(sink.output.folder, name, first(getattr(sink.output.folder, name)))
+        run.finish()
+        assert len(sink.parts()) == len(PARTS)
+        assert os.listdir(tmp_path / str(at) / "_staged") == []
+    assert looked[0] < 40  # so that all were tried
 
 
 def test_what_others_put_in_the_folder_stays(tmp_path):

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import get_ident
 
 from httpmr import remote
 from httpmr.errors import OutputError
@@ -35,7 +36,7 @@ class DiskFolder:
         """Write a file whole."""
         path = self.path + name
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(f"{path}.{os.getpid()}.new", "wb") as file:
+        with open(f"{path}.{os.getpid()}.{get_ident()}.new", "wb") as file:
             file.write(content)
             disk.sync(file)
         os.replace(file.name, path)
@@ -52,9 +53,13 @@ class DiskFolder:
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         """Return the size of each file that is directly in a folder."""
+        found = {}
         with suppress(FileNotFoundError), os.scandir(self.path + folder) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        return {}
+            for entry in entries:
+                with suppress(FileNotFoundError):  # another request gave it its name meanwhile
+                    if entry.is_file():
+                        found[entry.name] = entry.stat().st_size
+        return found
 
     def publish(self, name: str, as_name: str) -> None:
         """Let a file be seen under another name. FileNotFoundError: it is not there."""

@@ -92,24 +92,27 @@ class PartFiles:
             if round not in staged:
                 staged[round] = self.folder.sizes(self._round(job, [(name, 0)]))
             size = staged[round].get(name + self.suffix)
-            missing = OutputError(
-                f"part {name} of {self!r} is missing: all machines that serve the job need to "
-                "reach the same folder, and no other job may remove what is in it"
-            )
-            if size is None:
-                raise missing
-            if size != length:
+            if size not in (None, length):
                 raise Damaged(
                     f"part {name} of {self.path} is not what was written: start a new job"
                 )
             try:
+                if size is None:
+                    raise FileNotFoundError(name)
                 self.folder.publish(self._staged(job, name), self._name(job, name))
             except FileNotFoundError as error:
+                # Or another request gave it its name just now.
                 if self.folder.sizes().get(self._name(job, name)) != length:
-                    raise missing from error
+                    raise self._missing(name) from error
             if not budget.more():
                 return False
         return True
+
+    def _missing(self, name: str) -> OutputError:
+        return OutputError(
+            f"part {name} of {self!r} is missing: all machines that serve the job need to reach "
+            "the same folder, and nothing else may remove what is in it"
+        )
 
     def _clear(self, job: str, receipts: list[Receipt], replaced: list[str]) -> None:
         ours = {self._name(job, name) for name, _ in receipts}
