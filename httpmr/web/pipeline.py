@@ -15,6 +15,8 @@ class Pipeline(Site):
     elsewhere. A job that is retried later does not start another.
     """
 
+    one_by_one = True
+
     def __init__(self, masters):
         super().__init__(masters)
         self.masters = list(self.mounts.values())

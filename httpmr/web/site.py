@@ -23,6 +23,9 @@ class Site(Mounted):
     `mounts` is {name in the URL: Master}.
     """
 
+    one_by_one = False
+    """Whether the Masters follow each other."""
+
     def __init__(self, masters):
         self.mounts = {}
         for master in masters:
@@ -70,7 +73,14 @@ class Site(Mounted):
             return pages.data([plain(row) for row in listed])
         if visit.wants == "text":
             return pages.words(_text(listed))
-        return pages.page("site.html", mount=visit.mount, masters=listed)
+        title = "A pipeline" if self.one_by_one else "Recipes"
+        return pages.page(
+            "site.html",
+            mount=visit.mount,
+            masters=listed,
+            title=title,
+            one_by_one=self.one_by_one,
+        )
 
 
 def _row(name, visit):
