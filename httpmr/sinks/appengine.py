@@ -97,7 +97,6 @@ class AppEngineSink(Sink):
                 raise self._refused(some[0][0], error) from error
             for pair in some:  # which of them it is; to put the others twice does no harm
                 self._put([pair])
-            raise
 
     def _refused(self, key: Any, error: Exception) -> OutputError:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -143,6 +142,8 @@ def _place(entity: Any) -> tuple:
 
 
 def _put(entities: list[Any]) -> None:
-    # Not kept in ndb's own cache, where it would be until the request ends.
-    ndb.put_multi([it for it in entities if isinstance(it, ndb.Model)], use_cache=False)
-    db.put([it for it in entities if isinstance(it, db.Model)])
+    if by_ndb := [it for it in entities if isinstance(it, ndb.Model)]:
+        # Not kept in ndb's own cache, where it would be until the request ends.
+        ndb.put_multi(by_ndb, use_cache=False)
+    if by_db := [it for it in entities if isinstance(it, db.Model)]:
+        db.put(by_db)

@@ -164,7 +164,7 @@ _KEYS = datastore._GetConnection, lambda key: (tuple(key.to_path()), key)
 
 def _flavour(query: Any) -> _Flavour:
     if isinstance(query, ndb.Query):
-        # A connection of its own: by the one that ndb has, all that is read would be kept.
+        # Asked by a connection, for what ndb itself is asked for stays in its cache.
         connect = ndb.model.make_connection
         return _Flavour(
             lambda: None if query._needs_multi_query() else query._get_query(connect()),

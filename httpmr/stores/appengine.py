@@ -92,6 +92,8 @@ class AppEngineStore(OrderedStore):
         return {key: bytes(entity["value"]) for key, entity in self._found(keys).items()}
 
     def _found(self, keys: Sequence[bytes]) -> dict[bytes, datastore.Entity]:
+        if not keys:
+            return {}
         entities = datastore.Get([self._key(key) for key in keys])
         return {key: it for key, it in zip(keys, entities, strict=True) if it is not None}
 
@@ -160,8 +162,10 @@ class AppEngineStore(OrderedStore):
                     if tried and self._marked(batch, mark):
                         return
                     raise Conflict(f"{key!r} is not as expected", key=key)
-            datastore.Delete([self._key(key) for key in batch.deletes - batch.puts.keys()])
-            datastore.Put([self._entity(key, it, mark) for key, it in batch.puts.items()])
+            if gone := batch.deletes - batch.puts.keys():
+                datastore.Delete([self._key(key) for key in gone])
+            if batch.puts:
+                datastore.Put([self._entity(key, it, mark) for key, it in batch.puts.items()])
             sent = True
 
         try:

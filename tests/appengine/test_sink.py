@@ -82,8 +82,13 @@ def test_a_path_is_a_key(model):
     assert datastore.Get(datastore_types.Key.from_path(*path)) is not None
 
 
-def test_of_one_key_the_last_is_there():
+def test_of_one_key_the_last_is_there(bed):
+    """And there alone: Firestore refuses a request that puts an entity twice."""
+    stub = bed.get_stub("datastore_v3")
+    real, sizes = stub._Dynamic_Put, []
+    stub._Dynamic_Put = lambda ask, *args: (sizes.append(len(ask.entity)), real(ask, *args))
     put(AppEngineSink(Count, value="number"), ("a", 1), ("b", 2), ("a", 3))
+    assert sizes == [2]
     assert {it.key.id(): it.number for it in Count.query()} == {"a": 3, "b": 2}
 
 

@@ -159,6 +159,21 @@ def test_the_longest_keys_of_the_largest_batch_fit(store):
     assert [key for key, _ in store.scan(b"", b"\xff" * 5000)] == sorted(batch.puts)
 
 
+def test_what_is_gone_before_a_reverse_scan_comes_to_it_is_left_out(store):
+    batch = Batch()
+    for n in range(40):
+        batch.put(b"%02d" % n, b"")
+    store.commit(batch)
+    scan = store.scan(b"", b"z", reverse=True, limit=30)
+    assert next(scan)[0] == b"39"
+    batch = Batch()
+    for n in range(5, 35):
+        batch.delete(b"%02d" % n)
+    store.commit(batch)
+    left = [key for key, _ in scan]  # of the page that was read already, some are still given
+    assert left[-5:] == [b"04", b"03", b"02", b"01", b"00"] and len(left) < 25
+
+
 def test_stores_of_other_names_are_others():
     one, two, three = AppEngineStore(), AppEngineStore("two"), AppEngineStore(namespace="three")
     one.commit(changing(None, b"1"))
