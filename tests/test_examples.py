@@ -181,8 +181,8 @@ def test_only_the_framework_differs():
 # All of them
 
 
-def test_there_are_nine_and_all_are_short():
-    assert [path.name[:2] for path in EXAMPLES] == [f"0{n}" for n in range(1, 10)]
+def test_each_has_a_number_and_is_short():
+    assert len({path.name[:2] for path in EXAMPLES if path.name[:2].isdigit()}) == len(EXAMPLES)
     for path in EXAMPLES:
         assert 15 <= len(path.read_text().splitlines()) <= 60, path.name
 
