@@ -389,6 +389,15 @@ def test_a_key_that_may_come_twice_is_told(lite, case):
         assert "\n" not in str(caught.value)
 
 
+def test_a_function_that_makes_rows_is_told_before_any_is_read(url):
+    if not url.startswith("postgresql"):
+        pytest.skip("has no such functions among columns")
+    query = sa.select(Order.id, sa.func.generate_series(1, Order.id - 28).label("n"))
+    source = SQLTable(url, query, key="id")
+    with pytest.raises(InputError, match="key 30 of the select from orders comes twice"):
+        next(source.read(None, source.last()))
+
+
 @pytest.mark.filterwarnings("ignore:SELECT statement has a cartesian product")
 def test_no_key_is_taken_that_comes_twice(sqlite_url):
     """Many joins of three small tables, on pairs of columns in which most values come often."""

@@ -66,7 +66,8 @@ class SQLTable(Walk):
                 keys = list(map(shape.key_of, rows))
                 sound = self._sound(keys, after)
                 if sound < len(keys):
-                    yield shape.records(rows[:sound])
+                    if shape.walked is shape.key:  # else no row of a key may be done before
+                        yield shape.records(rows[:sound])
                     self._checked(keys[sound], keys[sound - 1] if sound else after)
             yield shape.records(rows)
             if len(rows) < limit:
@@ -162,7 +163,13 @@ class SQLTable(Walk):
             raise self._null()
         if key == before:
             message = f"key {key!r} of {self._called} is after itself, as rounded numbers are"
-            raise InputError(f"{message}: name another unique column as key=", key=key)
+            remedy = "name another unique column as key="
+            if sql.is_select(self.table):
+                message = (
+                    f"key {key!r} of {self._called} comes twice, though its tables have it once"
+                )
+                remedy = "select no function that makes several rows of one"
+            raise InputError(f"{message}: {remedy}", key=key)
         return key
 
     def _null(self):

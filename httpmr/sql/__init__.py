@@ -17,7 +17,7 @@
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 
     is_select(given)               whether this is a select or a mapped class
-    selected(engine, given, key)   it as it is read by a key, which is proved to come once
+    selected(engine, given, ...)   it as it is read by a key, which is proved to come once
     called(given), shown(given)    what errors, and its source, call a table or a select
 
     bound(columns, key, ...)       the condition that rows are before or behind a key

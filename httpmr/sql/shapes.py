@@ -41,8 +41,9 @@ def shape(
     places = [selected.index(name) for name in key]
     processed = {name: _processed(columns[name].type, dialect) for name in selected}
     own = [columns[name] for name in key]
+    # A function among a select's columns may make several rows of one, and nothing tells.
+    whole = walked is None and len(key) == 1 and isinstance(own[0].type, sqlalchemy.Integer)
     walked = own if walked is None else list(walked)
-    whole = len(key) == 1 and isinstance(own[0].type, sqlalchemy.Integer)
     return Shape(
         key=own,
         nullable=[columns[name] for name in key if name in nullable],
