@@ -38,7 +38,7 @@ def staff(request):
 LINES = {n: "der Bär " + " ".join(f"w{n}.{k}" for k in range(150)) for n in range(40)}
 wordcount = httpmr.Master(
     "wordcount", source=sources.Memory(LINES), mapper=words, reducer=total,
-    store=os.environ["STORE"], authorize=staff,
+    store=os.environ["STORE"], authorize=staff, num_mappers=2, num_reducers=2,
 )
 wordcount.jobs()  # so that there are connections before the workers are forked
 
