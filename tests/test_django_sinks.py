@@ -265,6 +265,7 @@ def test_a_recipe_that_cannot_work_is_refused(desk, wrong, says):
 def test_a_model_of_several_tables_can_be_updated(desk):
     novel = Novel.objects.create(title="t", code="a")
     sink = DjangoModel(Novel, key="code", value=("pages", "title"), mode="update")
+    sink.check(MemoryStore())
     write(sink, ("a", (3, "new")))
     novel.refresh_from_db()
     assert (novel.pages, novel.title) == (3, "new")

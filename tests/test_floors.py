@@ -34,7 +34,7 @@ LIBRARIES = {
     "pytest": lambda path: path.parts[0] == "testing",
     "fsspec": lambda path: path.name == "remote.py",
     "pyarrow": lambda path: path.name == "parquet.py",
-    "django": lambda path: path.name in ("django.py", "django_models.py"),
+    "django": lambda path: path.name.startswith("django"),
     "redis": lambda path: path.name == "redis.py",
     "apig_wsgi": lambda path: path.name == "aws.py",
     "google": lambda path: path.name == "appengine.py",

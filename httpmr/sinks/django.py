@@ -10,6 +10,7 @@ from django.db import DatabaseError, DataError, IntegrityError, models, router, 
 from httpmr.errors import OutputError, RecipeError
 from httpmr.interfaces import Batch, OrderedStore, Pair, Sink, Slice
 from httpmr.sinks.columns import names, rows
+from httpmr.sinks.django_rows import Target
 from httpmr.sql import django, django_models
 
 MODES = ("upsert", "insert", "update")
@@ -73,6 +74,11 @@ class DjangoModel(Sink):
         """The fields of the key, then those of the value."""
         return [django_models.field(self._model, name) for name in self._key + self._value]
 
+    @cached_property
+    def _target(self) -> Target:
+        n = len(self._key)
+        return Target(self._model, self._fields[:n], self._fields[n:], self.mode)
+
     @property
     def _alias(self) -> str:
         return self.using or router.db_for_write(self._model)
@@ -92,13 +98,16 @@ class DjangoModel(Sink):
             self._check_model()
         except RecipeError as error:
             raise OutputError(str(error)) from error
+        features = django.connection(self._alias).features
+        if self.mode == "upsert" and not features.supports_update_conflicts:
+            raise OutputError(f'{self!r}: its database has no upsert: use mode="update"')
         with django.writing(self._alias) as connection:
             if (
                 self.mode == "upsert"
                 and not connection.features.supports_update_conflicts_with_target
             ):
                 self._check_no_other(django_models.unique(self._model))
-            if (broken := self._broken(connection)) is not None:
+            if (broken := self._target.broken(connection)) is not None:
                 raise OutputError(
                     f"{self!r} cannot be written ({django.said(broken)}): migrate the database"
                 )
@@ -134,7 +143,10 @@ class DjangoModel(Sink):
         """
         if (error := self._refusal(connection, found)) is None:
             return
-        if not isinstance(error, _ONES_OWN) and (broken := self._broken(connection)) is not None:
+        if (
+            not isinstance(error, _ONES_OWN)
+            and (broken := self._target.broken(connection)) is not None
+        ):
             raise OutputError(f"{self!r} cannot be written: {django.said(broken)}") from broken
         if len(found) == 1:
             key = found[0][0]
@@ -148,58 +160,8 @@ class DjangoModel(Sink):
         """Write all of the rows and return None, or none of them and return the error."""
         try:
             with django.translated(connection), transaction.atomic(using=connection.alias):
-                if self.mode == "update":
-                    self._update(connection, found)
-                else:
-                    self._create(connection, found)
+                self._target.write(connection, [parts for _, parts in found])
         except _REFUSALS as error:
-            return error
-        return None
-
-    def _create(self, connection: Any, found: Rows) -> None:
-        columns = [field.attname for field in self._fields]
-        made = [self._model(**dict(zip(columns, parts, strict=True))) for _, parts in found]
-        options: dict[str, Any] = {}
-        if self.mode == "upsert":
-            value = [*self._fields[len(self._key) :], *self._dated()]
-            options = {"update_conflicts": True, "update_fields": [one.name for one in value]}
-            if connection.features.supports_update_conflicts_with_target:
-                key = self._fields[: len(self._key)]
-                options["unique_fields"] = [one.name for one in key]
-        self._model._base_manager.using(connection.alias).bulk_create(made, **options)
-
-    def _update(self, connection: Any, found: Rows) -> None:
-        there = self._model._base_manager.using(connection.alias)
-        columns, n = [field.attname for field in self._fields], len(self._key)
-        dated = {field.attname: field.pre_save(self._model(), False) for field in self._dated()}
-        for _, parts in found:
-            key = dict(zip(columns[:n], parts, strict=False))
-            value = dict(zip(columns[n:], parts[n:], strict=True))
-            there.filter(**key).update(**dated | value)
-
-    def _dated(self) -> list[models.Field]:
-        """Return the fields that have the time of each change."""
-        dated = (
-            one for one in self._model._meta.concrete_fields if getattr(one, "auto_now", False)
-        )
-        return [one for one in dated if one not in self._fields]
-
-    def _broken(self, connection: Any) -> DatabaseError | None:
-        """Return the error if not even no row can be written: then it is not a row's fault."""
-        name, meta = connection.ops.quote_name, self._model._meta
-        same = ", ".join(f"{name(one.column)} = {name(one.column)}" for one in self._fields)
-        probes = [f"UPDATE {name(meta.db_table)} SET {same} WHERE 1 = 0"]
-        if self.mode != "update":
-            own = [one for one in meta.concrete_fields if not getattr(one, "generated", False)]
-            every = ", ".join(name(one.column) for one in own)
-            none = f"SELECT {every} FROM {name(meta.db_table)} WHERE 1 = 0"
-            probes.append(f"INSERT INTO {name(meta.db_table)} ({every}) {none}")
-        atomic = transaction.atomic(using=connection.alias)
-        try:
-            with django.translated(connection), atomic, connection.cursor() as cursor:
-                for probe in probes[self.mode == "insert" :]:
-                    cursor.execute(probe)
-        except DatabaseError as error:
             return error
         return None
 

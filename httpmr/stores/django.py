@@ -36,7 +36,7 @@ class DjangoStore(TableStore):
     """
 
     def __init__(
-        self, alias: str = DEFAULT_DB_ALIAS, table: str = "httpmr", **times: Callable
+        self, alias: str = DEFAULT_DB_ALIAS, table: str = "httpmr", **times: Callable[..., Any]
     ) -> None:
         super().__init__(**times)
         self.alias = alias
@@ -75,7 +75,7 @@ class DjangoStore(TableStore):
     def _among(self, own: Any, keys: list[bytes], more: str = "") -> dict[bytes, bytes]:
         """Return the entries of keys: one statement, or several, of as many as SQLite takes."""
         at_once = CHUNK if own.vendor == "sqlite" else max(len(keys), 1)
-        found = {}
+        found: dict[bytes, bytes] = {}
         for at in range(0, len(keys), at_once):
             some = keys[at : at + at_once]
             among = f"SELECT {{key}}, {{value}} FROM {{table}} WHERE {{key}} IN ({_marks(some)})"
