@@ -69,7 +69,7 @@ def test_all_of_app_engine(python):
     ran = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=ROOT)
     print(ran.stdout)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-5000:]
-    assert int(re.search(r"(\d+) passed", ran.stdout)[1]) > 200
+    assert int(re.search(r"(\d+) passed", ran.stdout)[1]) > 150
 
 
 # Where there is no SDK

@@ -67,7 +67,7 @@ class AppEngineSink(Sink):
 
     def write(self, pairs: Sequence[Pair], slice: Slice) -> None:
         """Put the entities, in some requests; OutputError names the pair of one that is refused."""
-        entities = {}
+        entities: dict[tuple[Any, ...], Pair] = {}
         for key, value in pairs:
             try:
                 entity = value if self.model is None else self._made(key, value)
@@ -126,7 +126,7 @@ def _properties(model: Any) -> set[str]:
     return set(model.properties())
 
 
-def _place(entity: Any) -> tuple:
+def _place(entity: Any) -> tuple[Any, ...]:
     """Return what is different for any two entities; ValueError if it is not known yet."""
     if not isinstance(entity, (ndb.Model, db.Model)):
         raise ValueError(f"{type(entity).__name__} is no entity of ndb or db: name a model")

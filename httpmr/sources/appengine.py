@@ -17,8 +17,8 @@ except ModuleNotFoundError as error:
     message = f'AppEngineSource needs App Engine\'s SDK ({error}): pip install "httpmr[appengine]"'
     raise RecipeError(message) from error
 
-FIRST_PAGE, PAGE = 16, 256
-"""Entities read at once: few at first, for a slice may end soon."""
+FIRST_PAGE, PAGE = 16, 100
+"""Entities read at once: few at first, for a slice may end soon; and each may have 1 MiB."""
 
 SAMPLE = 512
 """Keys that tell how a kind is spread: the datastore marks one entity of 128 or so, at random."""
@@ -47,10 +47,6 @@ class AppEngineSource(Walk):
 
     def __init__(self, query: Any) -> None:
         self._query = query
-        if isinstance(query, type) and issubclass(query, ndb.Model):
-            query = query.query()
-        elif isinstance(query, type) and issubclass(query, db.Model):
-            query = query.all()
         self._flavour = _flavour(query)
 
     def read(self, after: Any, until: Any) -> Iterator[tuple[Path, Any]]:
@@ -129,7 +125,7 @@ class AppEngineSource(Walk):
 
     def _base(self) -> datastore_query.Query:
         query = self._flavour.base()
-        if type(query) is not datastore_query.Query or query.group_by:
+        if query is None or type(query) is not datastore_query.Query or query.group_by:
             raise self._refused("it is several queries in one")
         if query.order is not None and query.order != _BY_KEY:
             raise self._refused("it has an order of its own")
@@ -163,6 +159,9 @@ _KEYS = datastore._GetConnection, lambda key: (tuple(key.to_path()), key)
 
 
 def _flavour(query: Any) -> _Flavour:
+    if isinstance(query, type) and issubclass(query, (ndb.Model, db.Model)):
+        model: Any = query
+        query = model.query() if issubclass(query, ndb.Model) else model.all()
     if isinstance(query, ndb.Query):
         # Asked by a connection, for what ndb itself is asked for stays in its cache.
         connect = ndb.model.make_connection

@@ -11,7 +11,7 @@ import random
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from httpmr.errors import Conflict, RecipeError, Unavailable
 from httpmr.interfaces import KEY_BYTES, Batch, OrderedStore
@@ -26,6 +26,9 @@ try:
 except ModuleNotFoundError as error:
     message = f'AppEngineStore needs App Engine\'s SDK ({error}): pip install "httpmr[appengine]"'
     raise RecipeError(message) from error
+
+Found = TypeVar("Found")
+Page = list[tuple[bytes, bytes]]
 
 # The kind of the common ancestor, which is not there itself, and of the entries.
 ROOT, KIND = "HttpmrStore", "HttpmrEntry"
@@ -105,7 +108,7 @@ class AppEngineStore(OrderedStore):
             for page in pages(start, stop, limit):
                 yield from page
 
-    def _upwards(self, start, stop, limit):
+    def _upwards(self, start: bytes, stop: bytes, limit: int | None) -> Iterator[Page]:
         size = FIRST_PAGE
         while True:
             asked = size if limit is None else min(size, limit)
@@ -119,8 +122,8 @@ class AppEngineStore(OrderedStore):
             start = page[-1][0] + b"\0"
             size = _next(size, page)
 
-    def _downwards(self, start, stop, limit):
-        keys = []
+    def _downwards(self, start: bytes, stop: bytes, limit: int | None) -> Iterator[Page]:
+        keys: list[bytes] = []
         while len(found := self._range(start, stop, KEYS_PAGE, keys_only=True)) == KEYS_PAGE:
             keys += map(_bytes, found)
             start = keys[-1] + b"\0"
@@ -136,7 +139,7 @@ class AppEngineStore(OrderedStore):
             limit = None if limit is None else limit - len(page)
             size = _next(size, page)
 
-    def _range(self, start, stop, size, keys_only=False):
+    def _range(self, start: bytes, stop: bytes, size: int, keys_only: bool = False) -> list[Any]:
         query = datastore.Query(KIND, namespace=self.namespace, keys_only=keys_only)
         query.Ancestor(self._root())
         query["__key__ >="], query["__key__ <"] = self._key(start), self._key(stop)
@@ -154,7 +157,7 @@ class AppEngineStore(OrderedStore):
     def _commit(self, batch: Batch, mark: bytes, tried: bool) -> None:
         sent = False
 
-        def act():
+        def act() -> None:
             nonlocal sent
             held = self._get([*batch.expected])
             for key, value in batch.expected.items():
@@ -181,7 +184,7 @@ class AppEngineStore(OrderedStore):
     def now(self) -> float:
         return self._clock()
 
-    def _persist(self, action: Callable[[], Any]) -> Any:
+    def _persist(self, action: Callable[[], Found]) -> Found:
         """Do it again, after a pause of random length, while it collides with others."""
         deadline = self._monotonic() + PATIENCE
         for attempt in range(ATTEMPTS):
@@ -223,13 +226,13 @@ def _bytes(key: Key) -> bytes:
     return b64decode(digits + b"=" * (-len(digits) % 4))
 
 
-def _next(size: int, page: Sequence[tuple[bytes, bytes]]) -> int:
+def _next(size: int, page: Page) -> int:
     """Return how large the page after this one should be."""
     mean = sum(len(value) for _, value in page) // max(1, len(page))
     return max(1, min(4 * size, LAST_PAGE, PAGE_BYTES // max(mean, 1)))
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def _asked(ask: Callable[[], Found]) -> Found:
     try:
         return ask()
     except _ERRORS as error:
