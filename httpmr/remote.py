@@ -7,10 +7,10 @@ anew for each use, because those of a process are of no use to its forks; fsspec
 
 import errno
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from httpmr.errors import HttpmrError, RecipeError, StoreFull, Unavailable
 
@@ -64,7 +64,7 @@ def check(owner: str, url: str) -> None:
         raise RecipeError(f"{owner}: no {scheme}:// without more ({error}): {remedy}") from error
     except ValueError as error:
         raise RecipeError(f"{owner}: {scheme}:// is no URL that fsspec knows: mend it") from error
-    if "@" in (netloc := urlsplit(url.rpartition("::")[2]).netloc) and ":" in netloc.split("@")[0]:
+    if re.search("://[^/@]*:[^/@]*@", url):
         remedy = "give it as options={...}, which no page shows"
         raise RecipeError(f"{owner}: a URL with a password would be seen in keys: {remedy}")
 
@@ -96,7 +96,8 @@ def matches(pattern: str, options: Options) -> list[str]:
     """Return the URLs of the files that a URL with `*` or `[...]` matches, looked up anew."""
     files, path, _ = found = place(pattern, options)
     files.invalidate_cache()
-    if "*" in path or "[" in path:
+    # In the path of an http:// URL, a question mark is one.
+    if any(sign in path for sign in ("*[" if "://" in path else "*[?")):
         names = files.glob(path, detail=True)
         names = [name for name, info in names.items() if info.get("type") != "directory"]
         if names:
