@@ -14,12 +14,12 @@ from httpmr.sinks.memory import Memory
 from httpmr.sinks.parquet import Parquet
 
 # Databases
-from httpmr.sinks.sql import SQLTable
+from httpmr.sinks.sql import SQLReplace, SQLTable
 
 # In the job's own store: the default
 from httpmr.sinks.stored import Stored
 
-__all__ = ["CSVFile", "JSONLines", "Memory", "Parquet", "SQLTable", "Stored"]
+__all__ = ["CSVFile", "JSONLines", "Memory", "Parquet", "SQLReplace", "SQLTable", "Stored"]
 
 
 def __getattr__(name: str) -> Any:

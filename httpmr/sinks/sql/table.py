@@ -48,6 +48,7 @@ class SQLTable(Sink):
         self.key, self.value = key, value
         self._key, self._value = names("SQLTable", "key", key), names("SQLTable", "value", value)
         self._columns = names("SQLTable", "key and value", self._key + self._value)
+        self._written = self._columns
         self.mode = mode
         self._statements = None
 
@@ -90,7 +91,7 @@ class SQLTable(Sink):
 
     def _rows(self, pairs):
         """Return (key, row) for each pair, the rows as parameters of the statement."""
-        parameters = [_parameter(n) for n in range(len(self._columns))]
+        parameters = [parameter(n) for n in range(len(self._columns))]
         return [
             (key, dict(zip(parameters, parts, strict=True))) for key, parts in rows(self, pairs)
         ]
@@ -100,7 +101,7 @@ class SQLTable(Sink):
         if error is None:
             return
         if (broken := self._broken(connection)) is not None:
-            raise OutputError(f"{self!r} cannot be written: {_said(broken)}") from broken
+            raise OutputError(f"{self!r} cannot be written: {said(broken)}") from broken
         while len(rows) > 1:
             half = len(rows) // 2
             found = self._refusal(connection, rows[:half])
@@ -108,7 +109,7 @@ class SQLTable(Sink):
             error = found or error
         key = rows[0][0]
         error = self._refusal(connection, rows) or error
-        raise OutputError(f"{self.mode} of key {key!r:.80} was refused: {_said(error)}", key=key)
+        raise OutputError(f"{self.mode} of key {key!r:.80} was refused: {said(error)}", key=key)
 
     def _refusal(self, connection, rows):
         """Execute the statement for all rows, or for none; return the error where one is refused.
@@ -127,13 +128,16 @@ class SQLTable(Sink):
     def _prepared(self):
         if self._statements is None:
             engine = sql.engine(self.database)
-            given = isinstance(self.table, sqlalchemy.Table)
-            table = self.table if given else sql.table(engine, self.table, OutputError)
-            self._statements = self._made(table, engine.dialect.name)
+            self._statements = self._made(self._table(engine), engine.dialect.name)
         return self._statements
 
+    def _table(self, engine):
+        """Return the table that is written to."""
+        given = isinstance(self.table, sqlalchemy.Table)
+        return self.table if given else sql.table(engine, self.table, OutputError)
+
     def _made(self, table, dialect):
-        columns = {name: bindparam(_parameter(n)) for n, name in enumerate(self._columns)}
+        columns = {name: bindparam(parameter(n)) for n, name in enumerate(self._written)}
         update = table.update().values({name: columns[name] for name in self._value})
         for name in self._key:
             update = update.where(table.c[name] == columns[name])
@@ -197,9 +201,9 @@ class SQLTable(Sink):
 
     def __repr__(self):
         url = sql.engine(self.database).url.set(query={}).render_as_string(hide_password=True)
-        mode = "" if self.mode == "upsert" else f", mode={self.mode!r}"
+        mode = "" if self.mode == "upsert" or self._written != self._columns else f", mode={self.mode!r}"
         columns = f"key={self.key!r}, value={self.value!r}"
-        return f"SQLTable({url!r}, {str(self.table)!r}, {columns}{mode})"
+        return f"{type(self).__name__}({url!r}, {str(self.table)!r}, {columns}{mode})"
 
 
 class _Statements(NamedTuple):
@@ -222,12 +226,12 @@ def _attempt(connection, statement, rows=None):
     return None
 
 
-def _said(error):
+def said(error):
     """Return the database's message in one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
     said = cause.args[-1] if cause.args else ""
     return (str(said).strip() or type(cause).__name__).splitlines()[0]
 
 
-def _parameter(n):
+def parameter(n):
     return f"httpmr_{n}"  # SQLAlchemy reserves the columns' own names
