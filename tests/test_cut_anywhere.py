@@ -170,7 +170,7 @@ def test_a_death_at_every_commit_gives_the_same(kind, before, new_store):
 
 def test_many_runs_are_folded_and_give_the_same(new_store):
     """With a slice for each record there are more runs than one merge opens."""
-    lines = {n: f"w{n % 50} w{n % 3}" for n in range(300)}
+    lines = {n: f"w{n % 50} w{n % 3}" for n in range(100)}
     clock = Clock()
     results = []
     for records in (1, 1000):
