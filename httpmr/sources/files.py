@@ -6,7 +6,7 @@ path, and as the bytes in each. What a record is, is not known here, nor how a f
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from itertools import chain
@@ -72,7 +72,7 @@ class Files(Source):
         # Several were looked up just now, and one alone perhaps not.
         return opening.facts(paths, self.options, fresh=len(paths) == 1)
 
-    def ranges(self, after, until):
+    def ranges(self, after: Any, until: Any) -> Iterator[tuple[str, int, int]]:
         """Yield (path, low, high) for each file with records in low < offset <= high.
 
         Raises InputError where the file of a bound is gone.
@@ -94,23 +94,23 @@ class Files(Source):
                     high[1] if path == high[0] else END,
                 )
 
-    def last(self):
+    def last(self) -> tuple[str, int]:
         path = self.paths()[-1]
         [told] = self.facts([path])
-        return path, told.size - 1 if told.ranges else END
+        return path, (told.size or 0) - 1 if told.ranges else END
 
-    def split(self, after, until, shards):
+    def split(self, after: Any, until: Any, shards: int) -> Iterator[tuple[str, int]]:
         files = []
-        ranges = list(self.ranges(None, until))
-        every = self.facts([path for path, _, _ in ranges])
-        for (path, _, high), told in zip(ranges, every, strict=True):
+        wanted = list(self.ranges(None, until))
+        every = self.facts([path for path, _, _ in wanted])
+        for (path, _, high), told in zip(wanted, every, strict=True):
             size = told.size or 0
             files.append((path, min(size, high + 1) if told.ranges else size, told.ranges))
         # Counted from the first byte of all, so that a split that goes on keeps its steps.
         step = max(1, sum(size for _, size, _ in files) // shards)
         begin, mark, due = 0, step, False
         for path, size, ranges in files:
-            keys = [(path, -1)] if due else []
+            keys: Iterable[tuple[str, int]] = [(path, -1)] if due else []
             due = not self.inside or not ranges
             marks = range(mark, begin + size, step)
             if not due:
@@ -121,14 +121,14 @@ class Files(Source):
             due = due and bool(marks)
             begin, mark = begin + size, mark + len(marks) * step
 
-    def fingerprint(self, after, until):
+    def fingerprint(self, after: Any, until: Any) -> str:
         digest = blake2b(digest_size=16)
         paths = [path for path, _, _ in self.ranges(after, until)]
         for path, told in zip(paths, self.facts(paths), strict=True):
             digest.update(os.fsencode(path) + f"\0{told.mark}\n".encode())
         return digest.hexdigest()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.patterns))})"
 
 

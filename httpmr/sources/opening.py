@@ -12,7 +12,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, BinaryIO
+from typing import IO, Any
 
 from httpmr import remote
 from httpmr.errors import InputError
@@ -128,7 +128,7 @@ def opened(path: str, span: int = BUFFER, options: Options = None) -> Iterator[I
     with damage.meaning(path), ExitStack() as stack:
         archive, name = member(path) if ZIP in path else (path, None)
         if name is None:
-            file: IO[bytes] = stack.enter_context(_stored(path, buffer, span, options))
+            file: Any = stack.enter_context(_stored(path, buffer, span, options))
         else:
             directory = stack.enter_context(_archive(archive, options))
             try:
@@ -145,7 +145,7 @@ def opened(path: str, span: int = BUFFER, options: Options = None) -> Iterator[I
         yield file
 
 
-def _stored(path: str, buffer: int, span: int, options: Options) -> BinaryIO:
+def _stored(path: str, buffer: int, span: int, options: Options) -> Any:
     """Open the bytes of a file as they are stored."""
     if not remote.is_url(path):
         return open(path, "rb", buffering=buffer)
