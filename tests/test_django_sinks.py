@@ -122,7 +122,7 @@ def test_parts_are_spread_over_fields_which_convert_them(library):
     ]
 
 
-def test_of_several_rows_of_one_key_the_last_stays(library):
+def test_of_several_rows_of_one_key_the_last_stays(desk):
     write(DjangoModel(Word, key="word", value="count"), ("a", 1), ("b", 2), ("a", 3), ("a", 4))
     assert sorted(counts()) == [("a", 4), ("b", 2)]
 
@@ -179,7 +179,7 @@ def test_thousands_of_rows(library):
 GOOD = [(f"word{n}", n) for n in range(20)]
 
 
-@pytest.mark.parametrize("value", [None, "many", {"a": 1}, object(), 2**70])
+@pytest.mark.parametrize("value", [None, "many", 2**70])
 def test_a_row_that_is_refused_is_named(library, value):
     sink, store = DjangoModel(Word, key="word", value="count"), DjangoStore()
     for attempt in (lambda *pairs: write(sink, *pairs), lambda *pairs: join(sink, store, *pairs)):
@@ -193,7 +193,7 @@ def test_a_row_that_is_refused_is_named(library, value):
         Word.objects.all().delete()
 
 
-def test_a_double_insert_is_refused(library):
+def test_a_double_insert_is_refused(desk):
     sink, store = DjangoModel(Word, key="word", value="count", mode="insert"), DjangoStore()
     join(sink, store, ("a", 1))
     with pytest.raises(OutputError, match="insert of key 'a' was refused") as error:
