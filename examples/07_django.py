@@ -1,6 +1,8 @@
 """The word count at /wordcount/ of a Django project, here in one file.
 
     python examples/07_django.py, then open http://127.0.0.1:8000/wordcount/
+
+Jobs that read and write models are in docs/django.md.
 """
 
 import re
