@@ -18,6 +18,7 @@ def publish(recipe, task, store, budget):
     # A request that stood still for long may come when others have published, and have cleaned
     # up some receipts: with the rest of them it would put part of the output in place of all.
     ledger.check(task)
+    recipe.sink.joins(store)  # it may not have been asked in this process yet
     try:
         done = recipe.sink.finish(task.job, receipts, budget)
     except OutputError as error:

@@ -174,7 +174,7 @@ def _tasks(store, id):
 def _data(store, id):
     yield from engine.leftovers(store, id)
     yield from output(store).keys(id)
-    for what in ("bad", "next"):
+    for what in ("bad", "next", "outbox"):
         for key, _ in store.scan(*keys.span((id, what))):
             yield key
 

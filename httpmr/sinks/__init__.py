@@ -16,10 +16,13 @@ from httpmr.sinks.parquet import Parquet
 # Databases
 from httpmr.sinks.sql import SQLReplace, SQLTable
 
+# To a URL
+from httpmr.sinks.outbox import Outbox
+
 # In the job's own store: the default
 from httpmr.sinks.stored import Stored
 
-__all__ = ["CSVFile", "JSONLines", "Memory", "Parquet", "SQLReplace", "SQLTable", "Stored"]
+__all__ = ["CSVFile", "JSONLines", "Memory", "Outbox", "Parquet", "SQLReplace", "SQLTable", "Stored"]
 
 
 def __getattr__(name: str) -> Any:

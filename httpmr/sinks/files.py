@@ -27,7 +27,7 @@ class JSONLines(Staged):
 
     def line(self, key, value):
         try:
-            return b"%b\n" % _json([key, value]).encode()
+            return b"%b\n" % as_json([key, value]).encode()
         except UnicodeEncodeError:  # a lone surrogate, which UTF-8 lacks and JSON can escape
             return json.dumps([key, value], default=_plain, allow_nan=False).encode() + b"\n"
 
@@ -76,11 +76,11 @@ def _plain(value):
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (set, frozenset)):
-        return sorted(value, key=_json)  # for a set has no order that lasts
+        return sorted(value, key=as_json)  # for a set has no order that lasts
     raise TypeError(f"there is no JSON for the type {type(value).__name__}")
 
 
-_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
+as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
 
 
 def _cell(value):
@@ -88,7 +88,7 @@ def _cell(value):
         return value
     if not isinstance(value, (tuple, list, dict)):
         value = _plain(value)
-    return value if isinstance(value, (str, float)) else _json(value)
+    return value if isinstance(value, (str, float)) else as_json(value)
 
 
 class _Line:
