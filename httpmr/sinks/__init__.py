@@ -10,19 +10,28 @@ from httpmr.sinks.files import CSVFile, JSONLines
 # In this process
 from httpmr.sinks.memory import Memory
 
+# To a URL
+from httpmr.sinks.outbox import Outbox
+
 # Files of columns, likewise
 from httpmr.sinks.parquet import Parquet
 
 # Databases
 from httpmr.sinks.sql import SQLReplace, SQLTable
 
-# To a URL
-from httpmr.sinks.outbox import Outbox
-
 # In the job's own store: the default
 from httpmr.sinks.stored import Stored
 
-__all__ = ["CSVFile", "JSONLines", "Memory", "Outbox", "Parquet", "SQLReplace", "SQLTable", "Stored"]
+__all__ = [
+    "CSVFile",
+    "JSONLines",
+    "Memory",
+    "Outbox",
+    "Parquet",
+    "SQLReplace",
+    "SQLTable",
+    "Stored",
+]
 
 
 def __getattr__(name: str) -> Any:

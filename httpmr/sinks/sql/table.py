@@ -201,7 +201,8 @@ class SQLTable(Sink):
 
     def __repr__(self):
         url = sql.engine(self.database).url.set(query={}).render_as_string(hide_password=True)
-        mode = "" if self.mode == "upsert" or self._written != self._columns else f", mode={self.mode!r}"
+        usual = self.mode == "upsert" or self._written != self._columns
+        mode = "" if usual else f", mode={self.mode!r}"
         columns = f"key={self.key!r}, value={self.value!r}"
         return f"{type(self).__name__}({url!r}, {str(self.table)!r}, {columns}{mode})"
 
