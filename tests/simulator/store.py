@@ -6,7 +6,8 @@ import shutil
 from contextlib import contextmanager
 
 from httpmr.interfaces import OrderedStore
-from httpmr.sinks import staged
+from httpmr.sinks import disk as syncing
+from httpmr.sinks import onefile
 
 
 class Seen(OrderedStore):
@@ -79,12 +80,12 @@ _present = []
 def disk(world):
     """Let what the file sinks do on the disk be points of `world`."""
     _present.append(world)
-    staged.os = _Calls(os, ("makedirs", "open", "replace", "fsync"))
-    staged.shutil = _Calls(shutil, ("rmtree",))
-    staged.open = _pointed(builtins.open)
+    onefile.os = syncing.os = _Calls(os, ("makedirs", "open", "replace", "fsync"))
+    onefile.shutil = _Calls(shutil, ("rmtree",))
+    onefile.open = _pointed(builtins.open)
     try:
         yield
     finally:
-        staged.os, staged.shutil = os, shutil
-        del staged.open
+        onefile.os, syncing.os, onefile.shutil = os, os, shutil
+        del onefile.open
         _present.pop()

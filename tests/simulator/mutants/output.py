@@ -63,7 +63,7 @@ def _():
 @mutant("every staged file is published, whether it was committed or not", "output", "staged")
 def _():
     def finish(original, trial, self, job, receipts, budget):
-        folder = self._folder(job, 0)
+        folder = self.output._folder(job, 0)
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         parts = [(name, open_(folder, name)) for name in names if "whole" not in name]
         found = [(name, len(data), crc32(data)) for name, data in parts]
