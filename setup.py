@@ -55,7 +55,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["httpmr", "httpmr.*"]),
-    package_data={"httpmr.web": ["templates/*.html", "static/*"]},
+    package_data={"httpmr": ["py.typed"], "httpmr.web": ["templates/*.html", "static/*"]},
     install_requires=[
         "WebOb>=1.8.8",
         "SQLAlchemy>=2.1",

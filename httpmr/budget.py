@@ -12,6 +12,12 @@ slice moves its shard. It does not know what a record is, nor what a slice does 
 
 import math
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+"""Seconds, from any beginning."""
 
 QUICK = 0.001
 """Seconds: records that take less together are looked at as one."""
@@ -26,7 +32,13 @@ class Budget:
     stopped the slice: "seconds" or "records".
     """
 
-    def __init__(self, seconds=math.inf, records=math.inf, clock=time.monotonic, expected=0.0):
+    def __init__(
+        self,
+        seconds: float = math.inf,
+        records: float = math.inf,
+        clock: Clock = time.monotonic,
+        expected: float = 0.0,
+    ) -> None:
         if not seconds > 0 or not records >= 1:
             raise ValueError(f"a budget needs seconds > 0, records >= 1, not {seconds}, {records}")
         self.seconds = seconds
@@ -36,20 +48,20 @@ class Budget:
         self.start()
 
     @classmethod
-    def records(cls, number):
+    def records(cls, number: int) -> "Budget":
         """Stop after exactly `number` records: to step through a job, and for tests."""
         return cls(records=number)
 
-    def start(self):
+    def start(self) -> None:
         """Begin to count, now."""
         self.done = 0
         self.slowest = 0.0  # that was seen
-        self.why = None
+        self.why: str | None = None
         self.allowed = self.seconds
         self.began = self.last = self.clock()
         self.due = -math.inf
 
-    def opened(self):
+    def opened(self) -> None:
         """Note that what it takes to get the slice's first record is over: it is no record.
 
         The work may then take as long again, even beyond `seconds`: where slices are so short
@@ -58,7 +70,7 @@ class Budget:
         self.last = self.clock()
         self.allowed = max(self.seconds, 2 * (self.last - self.began))
 
-    def more(self):
+    def more(self) -> bool:
         """Note that a record is done; return whether another may begin.
 
         Need not be asked before the clock passes `due`: until then the answer is yes, and records
@@ -77,7 +89,7 @@ class Budget:
             self.due = min(now + QUICK, self.began + self.allowed - longest - QUICK)
         return self.why is None
 
-    def over(self, items):
+    def over(self, items: Iterable[T]) -> Iterator[T]:
         """Yield `items`, each while it may begin; the first of a slice always may.
 
         An item is done when the next is asked for.
@@ -90,5 +102,5 @@ class Budget:
             if clock() > self.due and not self.more():
                 return
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Budget(seconds={self.seconds}, records={self.limit})"

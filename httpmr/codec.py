@@ -15,10 +15,12 @@ are taken exactly: a subclass is refused, for it would come back as what it is n
 """
 
 import math
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from itertools import chain
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,20 +28,22 @@ from msgpack import ExtType, Unpacker, UnpackException, packb, unpackb
 
 from httpmr.errors import Damaged, HttpmrError, RecipeError, Unstorable, UserCodeError
 
+T = TypeVar("T")
 DEEPEST = 100
 """How deep values may be nested in each other. What is not a list or a dict counts twice."""
 
 _NATIVE = {type(None), bool, int, float, str, bytes}
 _KNOWN = {*_NATIVE, list, dict, set, frozenset}
-_QUICK = {str: "".join, int: lambda them: math.hypot(*them), float: lambda them: math.hypot(*them)}
+_QUICK: dict[type, Any] = {str: "".join, **dict.fromkeys((int, float), lambda it: math.hypot(*it))}
 _MANY = 32  # items; from here on the shortcuts for lists cost less than they save
 _MALFORMED = UnpackException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError
-_SETS = {set: 2, frozenset: 3}
-_types = {}  # type: (code, function from such an object to a value)
-_codes = {}  # code: function from that value to the object
+_SETS: dict[type, int] = {set: 2, frozenset: 3}
+_packb: Callable[..., bytes] = packb
+_types: dict[type, tuple[int, Callable[[Any], Any]]] = {}  # its code, and what packs it
+_codes: dict[int, Callable[[Any], Any]] = {}  # what unpacks it
 
 
-def dumps(value) -> bytes:
+def dumps(value: Any) -> bytes:
     """Return the bytes of `value`; `Unstorable`, naming the type, if it has none."""
     try:
         return _pack(_encode(value, 0))
@@ -47,7 +51,7 @@ def dumps(value) -> bytes:
         raise _too_deep(value) from None
 
 
-def loads(data: bytes):
+def loads(data: bytes) -> Any:
     """Return the value whose bytes are `data`; `Damaged` if there is no such value.
 
     `UserCodeError` for what can be mended: a type that is not registered in this process, or
@@ -56,12 +60,11 @@ def loads(data: bytes):
     try:
         return _readers[0](data)
     except _MALFORMED as error:
-        raise Damaged(
-            f"a stored value cannot be read back: {type(error).__name__}: {error}"
-        ) from error
+        message = f"a stored value cannot be read back: {type(error).__name__}: {error}"
+        raise Damaged(message) from error
 
 
-def register(cls: type, code: int, pack, unpack) -> None:
+def register(cls: type[T], code: int, pack: Callable[[T], Any], unpack: Callable[[Any], T]) -> None:
     """Make objects that are exactly of type `cls` storable.
 
     `pack(obj)` returns a storable value, of which `unpack` makes an equal object. `code` is
@@ -71,7 +74,7 @@ def register(cls: type, code: int, pack, unpack) -> None:
     if not 32 <= code <= 127:
         raise RecipeError(f"{code} cannot be the codec's code of {_name(cls)}: take 64 to 127")
 
-    def revive(content):
+    def revive(content: Any) -> T:
         try:
             return unpack(content)
         except HttpmrError:
@@ -83,7 +86,7 @@ def register(cls: type, code: int, pack, unpack) -> None:
     _add(cls, code, pack, revive)
 
 
-def _add(cls, code, pack, unpack):
+def _add(cls: type[T], code: int, pack: Callable[[T], Any], unpack: Callable[[Any], T]) -> None:
     if code in _codes:
         raise RecipeError(f"the codec's code {code} is taken: register {_name(cls)} with another")
     if cls in _KNOWN or cls in _types:
@@ -96,7 +99,7 @@ def _add(cls, code, pack, unpack):
 # since the packer's own hook would never see a bytearray, a memoryview or an ExtType.
 
 
-def _encode(value, depth):
+def _encode(value: Any, depth: int) -> Any:
     cls = type(value)
     if cls in _NATIVE:
         return value
@@ -114,7 +117,7 @@ def _encode(value, depth):
     return _extension(code, _encode(pack(value), depth + 1))
 
 
-def _encode_list(items, depth):
+def _encode_list(items: list[Any], depth: int) -> Any:
     if _native(items):
         return items
     cls = type(items[0])
@@ -129,7 +132,7 @@ def _encode_list(items, depth):
     return [_encode(item, depth + 1) for item in items]
 
 
-def _native(items):
+def _native(items: list[Any]) -> bool:
     """Whether the packer may have a list's items as they are."""
     if len(items) >= _MANY:
         # What joins is text, and what has a length in space is numbers: three times as fast as
@@ -147,7 +150,7 @@ def _native(items):
     return types <= _NATIVE
 
 
-def _encode_dict(value, depth):
+def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
     named = _NATIVE.issuperset(map(type, value))
     if named and _NATIVE.issuperset(map(type, value.values())):
         return value
@@ -157,36 +160,36 @@ def _encode_dict(value, depth):
     return _extension(_DICT, [_encode(column, depth + 1) for column in columns])
 
 
-def _in_order(members, depth):
+def _in_order(members: Collection[Any], depth: int) -> list[Any]:
     types = set(map(type, members))
     if len(types) == 1 and types <= {str, bytes, int}:
         return sorted(members)
     return sorted([_encode(member, depth + 1) for member in members], key=_pack)
 
 
-def _extension(code, content):
+def _extension(code: int, content: Any) -> ExtType:
     return ExtType(code, _pack(content))
 
 
-def _pack(encoded):
+def _pack(encoded: Any) -> bytes:
     try:
-        return packb(encoded, strict_types=True, default=_other)
+        return _packb(encoded, strict_types=True, default=_other)
     except UnicodeEncodeError:  # a lone surrogate; to allow it halves the speed of all text
-        return packb(encoded, strict_types=True, default=_other, unicode_errors="surrogatepass")
+        return _packb(encoded, strict_types=True, default=_other, unicode_errors="surrogatepass")
 
 
-def _other(value):
+def _other(value: Any) -> Any:
     if type(value) is int:  # of more than 64 bits
         size = value.bit_length() // 8 + 1
         return _extension(_INT, value.to_bytes(size, "big", signed=True))
     return _encode(value, 0)
 
 
-def _name(cls):
+def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
 
 
-def _refusal(value):
+def _refusal(value: Any) -> Unstorable:
     cls = type(value)
     known = (base.__name__ for base in cls.__mro__ if base in _KNOWN or base in _types)
     plain = next(known, "dict, tuple or str")
@@ -197,7 +200,7 @@ def _refusal(value):
     )
 
 
-def _too_deep(value):
+def _too_deep(value: Any) -> Unstorable:
     return Unstorable(
         f"a value nested more than {DEEPEST} deep, or in itself, cannot be stored: flatten it",
         value=value,
@@ -207,11 +210,11 @@ def _too_deep(value):
 # Decoding
 
 
-def _decode(depth, code, data):
+def _decode(depth: int, code: int, data: bytes) -> Any:
     return _maker(code)(_readers[depth + 1](data))
 
 
-def _maker(code):
+def _maker(code: int) -> Callable[[Any], Any]:
     if code in _codes:
         return _codes[code]
     if code < 32:
@@ -222,12 +225,12 @@ def _maker(code):
     )
 
 
-def _alike(content):
+def _alike(content: list[Any]) -> list[Any]:
     code, in_columns, contents = content
     return list(map(_maker(code), zip(*contents, strict=True) if in_columns else contents))
 
 
-def _unpack_deep(data, **options):
+def _unpack_deep(data: bytes, **options: Any) -> Any:
     """Like unpackb, which takes 40 KiB of the C stack, with 64 of which small threads crash."""
     unpacker = Unpacker(max_buffer_size=len(data), read_size=1, **options)
     unpacker.feed(data)
@@ -249,27 +252,27 @@ _readers = [
 ]
 
 
-def _clock(value):
+def _clock(value: time | datetime) -> list[Any]:
     return [value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo]
 
 
-def _unclock(cls, content):
+def _unclock(cls: Any, content: list[Any]) -> Any:
     text, fold, zone = content
     return cls.fromisoformat(text).replace(fold=fold, tzinfo=zone)
 
 
-def _offset(zone):
+def _offset(zone: Any) -> list[Any]:
     offset, *name = zone.__getinitargs__()
     return [[offset.days, offset.seconds, offset.microseconds], *name]
 
 
-def _zone_key(zone):
+def _zone_key(zone: ZoneInfo) -> str:
     if zone.key is None:
         raise Unstorable("a ZoneInfo that has no key cannot be stored: use ZoneInfo(name)")
     return zone.key
 
 
-def _zone(key):
+def _zone(key: str) -> ZoneInfo:
     try:
         return ZoneInfo(key)
     except ZoneInfoNotFoundError as error:

@@ -11,10 +11,13 @@ ContextVar carries the collection: threads that serve different requests do not 
     {'rows': 1, 'bytes': 100}
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_current = ContextVar("httpmr.counters", default=None)
+Counters = dict[str, int]
+
+_current: ContextVar[Counters | None] = ContextVar("httpmr.counters", default=None)
 
 
 def count(name: str, n: int = 1) -> None:
@@ -27,9 +30,9 @@ def count(name: str, n: int = 1) -> None:
 
 
 @contextmanager
-def collecting():
+def collecting() -> Iterator[Counters]:
     """Collect, in the dict this yields, what is counted in the `with` block."""
-    counts = {}
+    counts: Counters = {}
     token = _current.set(counts)
     try:
         yield counts
@@ -37,7 +40,7 @@ def collecting():
         _current.reset(token)
 
 
-def add(total: dict, counts: dict) -> dict:
+def add(total: Counters, counts: Counters) -> Counters:
     """Return `total` with `counts` added, as a new dict in the order names first appeared."""
     merged = dict(total)
     for name, n in counts.items():

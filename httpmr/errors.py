@@ -33,17 +33,17 @@ that a page or a test need not read the message. This module imports nothing.
 class HttpmrError(Exception):
     """The root of the tree. `evidence` are attributes that say what the message is about."""
 
-    def __init__(self, message, **evidence):
+    def __init__(self, message: str, **evidence: object) -> None:
         super().__init__(message)
         self.message = message
         self.evidence = evidence
         vars(self).update(evidence)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[object, ...]:
         return _restore, (type(self), self.message, self.evidence)
 
 
-def _restore(kind, message, evidence):
+def _restore(kind: type[HttpmrError], message: str, evidence: dict[str, object]) -> HttpmrError:
     return kind(message, **evidence)
 
 

@@ -9,9 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from httpmr.budget import Budget
 from httpmr.errors import OutputError
 
 Pair = tuple[Any, Any]
+Combine = Callable[[Any, Iterator[Any]], Any]
+Tally = Callable[[dict[Any, Any], list[Pair]], bool]
 
 # The limits every store must take and no caller may pass, so that the narrowest can serve.
 KEY_BYTES = 1024
@@ -42,14 +45,14 @@ class Reducer:
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method reduce(key, values)")
 
-    combine: Callable[[Any, Iterator[Any]], Any] | None = None
+    combine: Combine | None = None
     """`combine(key, values) -> value`: one value that stands for several neighbouring ones.
 
     Runs zero or more times over any neighbouring values, its own results among them; how they
     are grouped must not change what `reduce` makes of them.
     """
 
-    tally: Callable[[dict, list[Pair]], bool] | None = None
+    tally: Tally | None = None
     """`tally(totals, pairs) -> bool`: `combine` for many pairs at once, where that is faster.
 
     Makes of `totals[key]`, for each pair, what `combine` would make of it and the value, and
@@ -129,7 +132,10 @@ class Sink:
     """What a sink that does not join promises: "keyed", "staged" or "at least once"."""
 
     def joins(self, store: "OrderedStore") -> bool:
-        """Asked once: True = only `join` runs (exactly once), False = only `write` does."""
+        """True = only `join` runs (exactly once), False = only `write` does.
+
+        Asked in each process, before any of these or `finish`.
+        """
         return False
 
     def check(self, store: "OrderedStore") -> None:
@@ -158,7 +164,7 @@ class Sink:
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method write(pairs, slice)")
 
-    def finish(self, job: str, receipts: Iterable[Any], budget: Any) -> bool:
+    def finish(self, job: str, receipts: Iterable[Any], budget: Budget) -> bool:
         """Publish what was committed; may be called again. False = go on in the next slice.
 
         `receipts` come in the order (shard, slice).
@@ -209,6 +215,10 @@ class Batch:
     def bytes(self) -> int:
         """How many bytes are put."""
         return sum(len(key) + len(value) for key, value in self.puts.items())
+
+
+Join = Callable[[Batch], None]
+"""What adds to a batch before it is committed."""
 
 
 class OrderedStore(ABC):

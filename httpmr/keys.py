@@ -51,8 +51,10 @@ no time in another zone, whatever its fold: it has 1, its zone and its local tim
 import math
 import struct
 import sys
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta, timezone
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from typing import Any, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -77,7 +79,7 @@ _SAFE = 2**53  # up to here each int is a double
 _GREATEST = sys.float_info.max
 
 
-def pack(key) -> bytes:
+def pack(key: Any) -> bytes:
     """Return bytes that sort as `key` does; equal bytes for equal keys, and only for those.
 
     `Unstorable` for NaN, which equals nothing, and for a key of any other type.
@@ -85,7 +87,7 @@ def pack(key) -> bytes:
     return _PACK.get(type(key), _refuse)(key)
 
 
-def unpack(data: bytes):
+def unpack(data: bytes) -> Any:
     """Return a key equal to the one that was packed; a whole number comes back as an int.
 
     (Above the greatest double it is a Decimal.) `Damaged` if `data` is no packed key.
@@ -101,7 +103,7 @@ def unpack(data: bytes):
     return key
 
 
-def span(prefix: tuple) -> tuple[bytes, bytes]:
+def span(prefix: tuple[Any, ...]) -> tuple[bytes, bytes]:
     r"""Return (start, stop): that half-open range holds exactly the tuples that begin so.
 
     >>> span(("job", 7)) == (pack(("job", 7))[:-1], pack(("job", 7))[:-1] + b"\xff")
@@ -111,7 +113,7 @@ def span(prefix: tuple) -> tuple[bytes, bytes]:
     return start, start + b"\xff"
 
 
-def kind(keys) -> type | None:
+def kind(keys: Collection[Any]) -> type | None:
     """Return str, bytes or int if every key is exactly that, else None.
 
     Such keys need not be packed to be sorted: they sort as their packed bytes would.
@@ -121,7 +123,7 @@ def kind(keys) -> type | None:
     return found if found in (str, bytes, int) else None
 
 
-def _refuse(key):
+def _refuse(key: Any) -> NoReturn:
     cls = type(key)
     plain = next((base.__name__ for base in cls.__mro__ if base in _PACK), None)
     remedy = f"make it a plain {plain}" if plain else "convert it to one of these"
@@ -132,11 +134,11 @@ def _refuse(key):
     )
 
 
-def _nan(key):
+def _nan(key: float | Decimal) -> Unstorable:
     return Unstorable("NaN cannot be a key, for it equals nothing: emit None instead", value=key)
 
 
-def _pack_int(key):
+def _pack_int(key: int) -> bytes:
     if 0 <= key <= _SAFE:
         return _DOUBLE.pack(_POSITIVE, key)
     if -_SAFE <= key < 0:
@@ -144,7 +146,7 @@ def _pack_int(key):
     return _pack_decimal(Decimal(key))
 
 
-def _pack_float(key):
+def _pack_float(key: float) -> bytes:
     if key >= 0:
         return _DOUBLE.pack(_POSITIVE, key + 0.0)  # -0.0 + 0.0 is 0.0
     if key < 0:
@@ -152,7 +154,7 @@ def _pack_float(key):
     raise _nan(key)
 
 
-def _pack_decimal(key):
+def _pack_decimal(key: Decimal) -> bytes:
     if key.is_nan():
         raise _nan(key)
     size = key.copy_abs()
@@ -171,11 +173,11 @@ def _pack_decimal(key):
     return data.translate(_FLIP) if key < 0 else data
 
 
-def _pack_str(key):
+def _pack_str(key: str) -> bytes:
     return b"\x90%b\0\0" % key.encode("utf-8", "surrogatepass").replace(b"\0", b"\0\1")
 
 
-def _pack_datetime(key):
+def _pack_datetime(key: datetime) -> bytes:
     wall = key.replace(tzinfo=None) - datetime.min + _DAY
     offset = None if key.tzinfo is None else key.replace(fold=0).utcoffset()
     if offset is None:
@@ -193,7 +195,7 @@ def _pack_datetime(key):
     return b"".join((data, b"\1", _pack_str(name), _TICKS.pack(_NAIVE, wall // _TICK)))
 
 
-def _pack_tuple(key, depth=1):
+def _pack_tuple(key: tuple[Any, ...], depth: int = 1) -> bytes:
     if depth > DEEPEST:
         raise Unstorable(f"tuples more than {DEEPEST} deep cannot be a key: flatten it", value=key)
     parts = [b"\xe0"]
@@ -206,7 +208,7 @@ def _pack_tuple(key, depth=1):
     return b"".join(parts)
 
 
-_PACK = {
+_PACK: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda key: b"\x10",
     bool: _pack_int,
     int: _pack_int,
@@ -223,13 +225,13 @@ _PACK = {
 # Below, each function takes the data and where a key begins, and returns the key and its end.
 
 
-def _unpack_positive(data, at):
+def _unpack_positive(data: bytes, at: int) -> tuple[Any, int]:
     _, near = _DOUBLE.unpack_from(data, at)
     if not data[at + 9]:
         return int(near) if near.is_integer() else near, at + 10
     exponent = _REMAINDER.unpack_from(data, at)[3] - _BIAS
     end = data.index(0, at + 18)
-    number = Decimal(f"{data[at + 18 : end].decode()}E{exponent}")
+    number: int | Decimal = Decimal(f"{data[at + 18 : end].decode()}E{exponent}")
     if 0.0 < near < _GREATEST:
         number = _EXACT.add(Decimal.from_float(near), number)
         if number == number.to_integral_value():
@@ -237,28 +239,28 @@ def _unpack_positive(data, at):
     return number, end + 1
 
 
-def _unpack_negative(data, at):
+def _unpack_negative(data: bytes, at: int) -> tuple[Any, int]:
     end = at + 10 if data[at + 9] == 255 else data.index(255, at + 18) + 1
     number, _ = _unpack_positive(data[at:end].translate(_FLIP), 0)
     return number.copy_negate() if type(number) is Decimal else -number, end
 
 
-def _unpack_bytes(data, at):
+def _unpack_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     end = data.index(b"\0\0", at)
     return data[at + 1 : end].replace(b"\0\1", b"\0"), end + 2
 
 
-def _unpack_str(data, at):
+def _unpack_str(data: bytes, at: int) -> tuple[str, int]:
     text, end = _unpack_bytes(data, at)
     return text.decode("utf-8", "surrogatepass"), end
 
 
-def _unpack_naive(data, at):
+def _unpack_naive(data: bytes, at: int) -> tuple[datetime, int]:
     since = _TICKS.unpack_from(data, at)[1] * _TICK - _DAY
     return datetime.min + since, at + 9
 
 
-def _unpack_aware(data, at):
+def _unpack_aware(data: bytes, at: int) -> tuple[datetime, int]:
     if data[at + 9]:
         name, end = _unpack_str(data, at + 10)
         wall, end = _unpack_naive(data, end)
@@ -270,7 +272,7 @@ def _unpack_aware(data, at):
     return (datetime.min + (since + offset)).replace(tzinfo=timezone(offset)), at + 10
 
 
-def _unpack_tuple(data, at):
+def _unpack_tuple(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
     items, at = [], at + 1
     while code := data[at]:
         item, at = _UNPACK[code](data, at)
@@ -278,7 +280,7 @@ def _unpack_tuple(data, at):
     return tuple(items), at + 1
 
 
-_UNPACK = {
+_UNPACK: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
     _NONE: lambda data, at: (None, at + 1),
     _NEGATIVE: _unpack_negative,
     _POSITIVE: _unpack_positive,

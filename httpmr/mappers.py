@@ -1,6 +1,6 @@
 """Ready-made mappers: Identity, Count and BySource."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from httpmr.engine import blame
@@ -15,7 +15,7 @@ class Identity(Mapper):
     [('key', 'value')]
     """
 
-    def map(self, key, value):
+    def map(self, key: Any, value: Any) -> Iterator[Pair]:
         yield key, value
 
 
@@ -26,7 +26,7 @@ class Count(Mapper):
     [('a line', 1)]
     """
 
-    def map(self, key, value):
+    def map(self, key: Any, value: Any) -> Iterator[Pair]:
         yield value, 1
 
 

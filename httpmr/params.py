@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from httpmr.errors import ParameterError, RecipeError
 
@@ -34,40 +34,40 @@ MASK = "•••"
 _TRUE, _FALSE = ("on", "true", "yes", "1"), ("", "off", "false", "no", "0")
 
 
-def _whole(given):
+def _whole(given: Any) -> int:
     if isinstance(given, float) and given.is_integer():
         return int(given)
     return int(given) if isinstance(given, (int, str)) else _refuse()
 
 
-def _number(given):
+def _number(given: Any) -> float:
     found = float(given) if isinstance(given, (int, float, str)) else _refuse()
     return found if abs(found) < float("inf") else _refuse()
 
 
-def _decimal(given):
+def _decimal(given: Any) -> Decimal:
     found = Decimal(str(given)) if isinstance(given, (int, float, str, Decimal)) else _refuse()
     return found if found.is_finite() else _refuse()
 
 
-def _text(given):
+def _text(given: Any) -> str:
     return given if isinstance(given, str) and len(given) <= LONGEST else _refuse()
 
 
-def _yes(given):
+def _yes(given: Any) -> bool:
     said = given.lower() if isinstance(given, str) else given
     return said is True or said in _TRUE or (_refuse() if said not in (False, *_FALSE) else False)
 
 
-def _day(given):
+def _day(given: Any) -> date:
     return given if type(given) is date else date.fromisoformat(given)
 
 
-def _moment(given):
+def _moment(given: Any) -> datetime:
     return given if type(given) is datetime else datetime.fromisoformat(given)
 
 
-def _refuse():
+def _refuse() -> NoReturn:
     raise ValueError
 
 
@@ -80,7 +80,7 @@ class _Kind:
     said: str
 
 
-_KINDS = {
+_KINDS: dict[type, _Kind] = {
     str: _Kind(_text, "text", f"a text of at most {LONGEST:,} characters"),
     int: _Kind(_whole, "number", "a whole number"),
     float: _Kind(_number, "number", "a number"),
@@ -109,11 +109,11 @@ class Field:
     factory: Callable[[], Any]
 
     @property
-    def default(self):
+    def default(self) -> Any:
         """What it is where nothing is given."""
         return self.factory()
 
-    def read(self, given) -> Any:
+    def read(self, given: Any) -> Any:
         """Return the value; ValueError, saying what is expected, for one that is none."""
         if self.optional and given in (None, ""):
             return None
@@ -127,7 +127,7 @@ class Field:
             shown = MASK if self.secret else f"{given!r:.60}"
             raise ValueError(f"{self.kind.said}, not {shown}") from None
 
-    def text(self, value) -> str:
+    def text(self, value: Any) -> str:
         """Return a value as a form shows it; a secret is shown nowhere."""
         if value is None or self.secret:
             return ""
@@ -142,7 +142,7 @@ class Parameters:
     help may also stand in the docstring, as `name: what it is`.
     """
 
-    def __init__(self, kind: type):
+    def __init__(self, kind: type) -> None:
         if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
             raise RecipeError(f"params= is a dataclass, not {kind!r:.80}")
         self.kind = kind
@@ -162,7 +162,8 @@ class Parameters:
 
         Raises ParameterError, with `fields`, {name: what is wrong}, for all that is wrong at once.
         """
-        wrong, values = {}, {}
+        wrong: dict[str, str] = {}
+        values: dict[str, Any] = {}
         for field in self.fields:
             try:
                 if field.name in given:
@@ -209,7 +210,7 @@ class Parameters:
         return {name: MASK if name in secret and it else it for name, it in values.items()}
 
 
-def _field(owner, one, hint, told):
+def _field(owner: type, one: dataclasses.Field[Any], hint: Any, told: str) -> Field:
     optional, hint = _without_none(hint)
     choices = _choices(hint)
     kind = _choice(choices) if choices else isinstance(hint, type) and _KINDS.get(hint)
@@ -222,10 +223,11 @@ def _field(owner, one, hint, told):
     secret = bool(one.metadata.get("secret"))
     area = kind.input == "text" and one.metadata.get("textarea")
 
-    def default():
+    def default() -> Any:
         if bare:
             return False if hint is bool else None
-        made = one.default_factory() if one.default is dataclasses.MISSING else one.default
+        factory = one.default_factory
+        made = one.default if factory is dataclasses.MISSING else factory()
         return made.name if isinstance(made, Enum) else made
 
     return Field(
@@ -241,7 +243,7 @@ def _field(owner, one, hint, told):
     )
 
 
-def _without_none(hint):
+def _without_none(hint: Any) -> tuple[bool, Any]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         some = [it for it in typing.get_args(hint) if it is not type(None)]
         if len(some) == 1:
@@ -249,16 +251,16 @@ def _without_none(hint):
     return False, hint
 
 
-def _choice(choices):
+def _choice(choices: tuple[str, ...]) -> _Kind:
     return _Kind(lambda given: _chosen(given, choices), "choice", ", ".join(choices))
 
 
-def _chosen(given, choices):
+def _chosen(given: Any, choices: tuple[str, ...]) -> str:
     name = given.name if isinstance(given, Enum) else given
     return name if name in choices else _refuse()
 
 
-def _choices(hint):
+def _choices(hint: Any) -> tuple[str, ...]:
     if typing.get_origin(hint) is Literal:
         some = typing.get_args(hint)
         return some if all(isinstance(it, str) for it in some) else ()

@@ -24,10 +24,11 @@ class RangePartitioner(Partitioner):
 
     def __init__(self, cuts: Iterable[Any] | None = None) -> None:
         self.cuts = None if cuts is None else list(cuts)
-        self._packed = [keys.pack(cut) for cut in self.cuts or ()]
+        given = self.cuts or []
+        self._packed = [keys.pack(cut) for cut in given]
         for n, (before, after) in enumerate(pairwise(self._packed)):
             if not before < after:
-                one, other = self.cuts[n : n + 2]
+                one, other = given[n : n + 2]
                 raise RecipeError(f"RangePartitioner: cuts ascend, but {other!r} is after {one!r}")
 
     def partition(self, key: Any, partitions: int) -> int:

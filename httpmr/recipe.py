@@ -5,20 +5,30 @@ the middle of a job. It touches no file, no database and no store.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zlib import crc32
 
 from httpmr import keys
 from httpmr.errors import HttpmrError, ParameterError, RecipeError
-from httpmr.interfaces import Mapper, Partitioner, Reducer, Sink, Source
+from httpmr.interfaces import Combine, Mapper, Pair, Partitioner, Reducer, Sink, Source, Tally
 from httpmr.params import Parameters
 
 _PARTS = ("source", "mapper", "reducer", "sink")  # which may be functions of the parameters
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 HOOKS = ("on_start", "on_done", "on_error", "on_stalled")
+
+Hook = Callable[[Any], Any]
+Order = Callable[[Any], Any]
+
+# What may be given for a part: itself, a function in its place, or a function of the parameters.
+SourceGiven = Source | Callable[[Any], Source]
+MapperGiven = Mapper | Callable[[Any, Any], Iterable[Pair]] | Callable[[Any], Any]
+ReducerGiven = Reducer | Callable[[Any, Iterator[Any]], Iterable[Pair]] | Callable[[Any], Any]
+SinkGiven = Sink | Callable[[Any], Sink]
+PartitionerGiven = Partitioner | Callable[[Any, int], int]
 
 MOST_SHARDS = 1000
 MOST_PARTITIONS = 100
@@ -31,7 +41,7 @@ class Crc32Partitioner(Partitioner):
     Never Python's `hash`, which differs from process to process.
     """
 
-    def partition(self, key, partitions):
+    def partition(self, key: Any, partitions: int) -> int:
         if type(key) is str:
             key = key.encode("utf-8", "surrogatepass")
         elif type(key) is not bytes:
@@ -40,32 +50,32 @@ class Crc32Partitioner(Partitioner):
 
 
 class _FunctionMapper(Mapper):
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.map = function
 
-    map = None
+    map: Any = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return _name(self.map)
 
 
 class _FunctionReducer(Reducer):
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.reduce = function
 
-    reduce = None
+    reduce: Any = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return _name(self.reduce)
 
 
 class _FunctionPartitioner(Partitioner):
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.partition = function
 
-    partition = None
+    partition: Any = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return _name(self.partition)
 
 
@@ -97,28 +107,28 @@ class Recipe:
     mapper: Mapper
     sink: Sink
     reducer: Reducer | None = None
-    combiner: Any = None
-    partitioner: Partitioner | None = None
+    combiner: Reducer | Combine | None = None
+    partitioner: Partitioner = field(default_factory=Crc32Partitioner)
     num_mappers: int = 8
     num_reducers: int = 4
     slice_seconds: float = 2.0
     max_bad_records: int = 0
     keep: int = 10
     max_lanes: int | None = None
-    sort_values: Any = None
-    on_start: Callable | None = None
-    on_done: Callable | None = None
-    on_error: Callable | None = None
-    on_stalled: Callable | None = None
+    sort_values: bool | Order | None = None
+    on_start: Hook | None = None
+    on_done: Hook | None = None
+    on_error: Hook | None = None
+    on_stalled: Hook | None = None
     version: str | None = None
-    params: Any = None
+    params: type | None = None
     parameters: Parameters | None = field(default=None, init=False)
     deferred: tuple[str, ...] = field(default=(), init=False)
-    combine: Callable | None = field(default=None, init=False)
-    tally: Callable | None = field(default=None, init=False)
-    order: Callable | None = field(default=None, init=False)
+    combine: Combine | None = field(default=None, init=False)
+    tally: Tally | None = field(default=None, init=False)
+    order: Order | None = field(default=None, init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:
             raise RecipeError(f"a recipe's name is a str of 1 to 200 bytes, not {self.name!r:.80}")
         if self.params is not None:
@@ -183,7 +193,7 @@ class Recipe:
             return self
         return replace(self, partitioner=self.partitioner.with_learned(known))
 
-    def _called(self, name, made):
+    def _called(self, name: str, made: Any) -> Any:
         try:
             return getattr(self, name)(made)
         except HttpmrError:
@@ -192,7 +202,7 @@ class Recipe:
             message = f"{name}=, a function of the parameters, raised {type(error).__name__}"
             raise RecipeError(f"{message}: {error}") from error
 
-    def _is_deferred(self, name):
+    def _is_deferred(self, name: str) -> bool:
         """Whether a part is a function of the parameters."""
         value = getattr(self, name)
         if not inspect.isroutine(value):
@@ -203,7 +213,7 @@ class Recipe:
             return False
         return sum(one.default is one.empty and one.kind in _BY_PLACE for one in needed) == 1
 
-    def _is_a(self, name, kind, example):
+    def _is_a(self, name: str, kind: type, example: str) -> None:
         if name in self.deferred:
             return
         value = getattr(self, name)
@@ -216,7 +226,7 @@ class Recipe:
                 f"{name}= must be a {kind.__name__}, such as {example}, not {value!r:.80}"
             )
 
-    def _wrap(self, name, kind, function, verb):
+    def _wrap(self, name: str, kind: type, function: Callable[[Any], Any], verb: str) -> None:
         if name in self.deferred:
             return
         value = getattr(self, name)
@@ -230,7 +240,7 @@ class Recipe:
             raise RecipeError(f"{name}= needs a method {verb}, or be a function, not {value!r:.80}")
         object.__setattr__(self, name, function(value))
 
-    def _choose_combiner(self):
+    def _choose_combiner(self) -> None:
         combiner = self.combiner
         if isinstance(combiner, type):
             raise RecipeError(
@@ -250,7 +260,7 @@ class Recipe:
         object.__setattr__(self, "combine", combine)
         object.__setattr__(self, "tally", _tally(combiner or self.reducer))
 
-    def _choose_order(self):
+    def _choose_order(self) -> None:
         by = self.sort_values
         if by is None or by is False:
             return
@@ -268,21 +278,22 @@ class Recipe:
         order = keys.pack if by is True else lambda value: keys.pack(by(value))
         object.__setattr__(self, "order", order)
 
-    def _in_range(self, name, kind, low, high):
+    def _in_range(self, name: str, kind: Any, low: float, high: float) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             raise RecipeError(f"{name}= must be {low} to {high:,}, not {value!r:.80}")
 
 
-def _tally(combiner):
+def _tally(combiner: Any) -> Tally | None:
     """Return its `tally`, unless a subclass changed what `combine` does."""
     for kind in type(combiner).__mro__:
         if "tally" in vars(kind):
-            return combiner.tally
+            tally: Tally | None = combiner.tally
+            return tally
         if "combine" in vars(kind):
             return None
     return None
 
 
-def _name(function):
+def _name(function: Any) -> str:
     return getattr(function, "__qualname__", repr(function))

@@ -4,9 +4,21 @@ The records are plain data that go to and from `codec` as dicts. Nothing here re
 store; `ledger` alone decides who may change a record.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import Any, Self, TypeVar
+
+from httpmr.counters import Counters
+
+Shard = tuple[int, ...]
+"""The name of a shard: its number, and what tells it from others that came of it."""
+
+Plain = dict[str, Any]
+"""Plain data by name: what `codec` can store."""
+
+Place = tuple[Shard, int]
+"""The (shard, slice) under which something is kept."""
 
 PHASES = ("split", "map", "merge", "reduce", "publish", "cleanup")
 """In this order; `merge` only where needed, `merge` and `reduce` only where there is a reducer."""
@@ -52,9 +64,12 @@ def after(state: str, event: str) -> str | None:
     return TRANSITIONS[state].get(event)
 
 
-def tail(round: int) -> tuple:
+def tail(round: int) -> Shard:
     """Return what the shards of a round have in their names, behind their number."""
     return (-round,) if round else ()
+
+
+R = TypeVar("R", bound="Record")
 
 
 @dataclass(frozen=True)
@@ -63,12 +78,12 @@ class Record:
 
     stored: bytes | None = field(default=None, repr=False, compare=False, kw_only=True)
 
-    def plain(self) -> dict:
+    def plain(self) -> Plain:
         """Return the fields as a dict of what `codec` can store."""
         return {name: getattr(self, name) for name in _names(type(self))}
 
     @classmethod
-    def of(cls, plain: dict, stored: bytes | None = None):
+    def of(cls, plain: Plain, stored: bytes | None = None) -> Self:
         """Make the record again; fields of a newer minor format are passed over."""
         known = _names(cls)
         if plain.keys() == known.keys():  # mostly, and then none has to be looked at
@@ -78,17 +93,20 @@ class Record:
         return cls(**{k: v for k, v in plain.items() if k in known}, stored=stored)
 
 
-def replace(record: Record, **fields):
+def replace(record: R, **fields: Any) -> R:
     """As that of `dataclasses` does, but faster: many records are made for a slice."""
     replaced = object.__new__(type(record))
     replaced.__dict__.update(record.__dict__, **fields)
     return replaced
 
 
-@cache
-def _names(kind) -> dict[str, None]:
-    """The names of the fields that are stored: many records are read and written for a slice."""
+def _stored(kind: type[Record]) -> dict[str, None]:
+    """The names of the fields that are stored."""
     return {f.name: None for f in fields(kind) if f.name != "stored"}
+
+
+_names: Callable[..., dict[str, None]] = cache(_stored)
+"""Asked once for each kind: many records are read and written for a slice."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +115,14 @@ class Job(Record):
 
     id: str
     recipe: str
-    params: dict
+    params: Plain
     shards: int  # asked for, in the map phase
     partitions: int  # 0 for a map-only job
     state: str = "running"
     phase: str = "split"
     started: float = 0.0
     finished: float | None = None
-    error: dict | None = None  # {"message"} and, where known: key traceback phase shard slice kind
+    error: Plain | None = None  # "message"; where known: key traceback phase shard slice kind
     generation: int = 0  # raised to revoke the job's links
     bad_records: int = 0  # put aside so far, and not mended
     let_go: bool = False  # what was kept for them is removed
@@ -113,16 +131,16 @@ class Job(Record):
     # Of the phases that are over; those of the present one stand in its tasks.
     records: int = 0
     slices: int = 0
-    counters: dict = field(default_factory=dict)
+    counters: Counters = field(default_factory=dict)
     last: Any = None  # the source's last key when the job began
     learned: Any = None  # what the partitioner did of the keys when the job began
-    versions: dict = field(default_factory=dict)  # of the recipe's parts, as the job does them
-    told: list = field(default_factory=list)  # what hooks were told of it, as marks
-    telling: list | None = None  # [mark, until when, tries] of what they are told now
-    acts: list = field(default_factory=list)  # [when, who, what] of what operators did, the latest
+    versions: dict[str, str] = field(default_factory=dict)  # of the recipe's parts, as it does them
+    told: list[str] = field(default_factory=list)  # what hooks were told of it, as marks
+    telling: list[Any] | None = None  # [mark, until when, tries] of what they are told now
+    acts: list[Any] = field(default_factory=list)  # [when, who, what]: of operators, the latest
 
     @property
-    def tail(self) -> tuple:
+    def tail(self) -> Shard:
         """What the shards of the phases after map have in their names, in this round."""
         return tail(self.round)
 
@@ -133,11 +151,11 @@ class Task(Record):
 
     job: str
     phase: str
-    shard: tuple  # of int; (partition,) from merge on
+    shard: Shard  # (partition,) from merge on
     fan_out: int = 0  # split: shards to make; map: partitions, 0 when map-only
     after: Any = None  # map: where the shard's range begins
     until: Any = None  # and where it ends; split: the source's last key
-    marks: tuple = ()  # map: keys inside the range that are still ahead
+    marks: tuple[Any, ...] = ()  # map: keys inside the range that are still ahead
     marked: int = 0  # how many marks there were at first
     progress: float = 0.0  # of the shard, 0 to 1
     cursor: Any = None  # the last key (or place) that is finished; None = at the start
@@ -147,15 +165,15 @@ class Task(Record):
     epoch: int = 0  # counts the leases: the fence
     lease: float = 0.0  # until when, by the store's clock; 0 = free
     takeovers: int = 0  # leases that ran out since the last commit
-    begun: tuple | None = None  # what the last of these noted: see `engine.care`
+    begun: tuple[Any, ...] | None = None  # what the last of these noted: see `engine.care`
     pace: float = 1.0  # how much of `slice_seconds` a slice of the shard may take
     records: int = 0
-    counters: dict = field(default_factory=dict)
+    counters: Counters = field(default_factory=dict)
     bad: int = 0
     done: bool = False
-    notes: dict = field(default_factory=dict)  # what a phase must remember from slice to slice
-    drivers: dict = field(default_factory=dict)  # who claimed it of late: see `ledger.pulse`
-    spans: list = field(default_factory=list)  # when it was worked on, and records: likewise
+    notes: Plain = field(default_factory=dict)  # what a phase must remember from slice to slice
+    drivers: dict[str, float] = field(default_factory=dict)  # who claimed it: see `ledger.pulse`
+    spans: list[float] = field(default_factory=list)  # when it was worked on, and records: likewise
 
     @property
     def alone(self) -> bool:
@@ -163,14 +181,16 @@ class Task(Record):
         return self.shard[0] >= ALONE
 
     @property
-    def place(self) -> tuple[tuple, int]:
+    def place(self) -> Place:
         """The (shard, slice) under which what the next slice gives is kept."""
-        return self.notes.get("place", (self.shard, self.slice))
+        place: Place = self.notes.get("place", (self.shard, self.slice))
+        return place
 
     @property
     def retry(self) -> int:
         """The round in which it maps again what was put aside; 0 = it does not."""
-        return self.notes.get("retry", 0)
+        retry: int = self.notes.get("retry", 0)
+        return retry
 
     @property
     def stamp(self) -> int:
@@ -201,21 +221,21 @@ class Outcome:
     cursor: Any = None
     done: bool = False
     records: int = 0
-    counters: dict = field(default_factory=dict)
-    marks: tuple = ()
+    counters: Counters = field(default_factory=dict)
+    marks: tuple[Any, ...] = ()
     progress: float = 0.0
     level: int = 0
-    notes: dict = field(default_factory=dict)
-    blocks: tuple | list = ()  # for the shuffle
-    pairs: tuple | list = ()  # for the sink
-    deletes: tuple | list = ()  # store keys that are no longer needed
+    notes: Plain = field(default_factory=dict)
+    blocks: Sequence[Any] = ()  # for the shuffle
+    pairs: Sequence[tuple[Any, Any]] = ()  # for the sink
+    deletes: Sequence[bytes] = ()  # store keys that are no longer needed
     shed: Task | None = None  # map: the new shard that takes over the upper part of the range
     parked: Task | None = None  # map: the record that was passed over, to be run alone
-    become: dict = field(default_factory=dict)  # what else of the task changes
+    become: Plain = field(default_factory=dict)  # what else of the task changes
     mended: int = 0  # how many that were put aside are so no more
     bad: Bad | None = None
     alone: bool = False
-    past: dict = field(default_factory=dict)
+    past: Plain = field(default_factory=dict)
     pause: str | None = None  # what an operator can mend, in one line
     fail: str | None = None  # what no resume can
     why: str = ""
