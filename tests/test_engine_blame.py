@@ -222,6 +222,7 @@ class TestBlame:
         OSError(errno.ENETUNREACH, "no network"),
         Unavailable("away"),
         type("OperationalError", (Exception,), {})("some driver's"),
+        type("Timeout", (Exception,), {"__module__": "google.appengine.api"})("App Engine's"),
     )
 
     @pytest.mark.parametrize("error", PASSING, ids=lambda e: type(e).__name__)
@@ -249,6 +250,10 @@ class TestBlame:
 
         bad = mapped(mapper).bad
         assert bad.message.startswith("OperationalError: no such table: missing")
+
+    def test_a_datastore_that_is_well_and_a_value_that_is_wrong(self):
+        kind = type("BadValueError", (Exception,), {"__module__": "google.appengine.api"})
+        assert self.raising(kind("no such property")).bad.key == 1
 
     def test_what_stops_a_slice_leaves_its_task_where_it_was(self):
         task = map_task(cursor=3, marks=(5, 7), notes={"most": 2})
