@@ -217,8 +217,8 @@ class Batch:
         return sum(len(key) + len(value) for key, value in self.puts.items())
 
 
-Join = Callable[[Batch], None]
-"""What adds to a batch before it is committed."""
+Join = Callable[[Batch], object]
+"""What adds to a batch before it is committed; what it returns is not looked at."""
 
 
 class OrderedStore(ABC):

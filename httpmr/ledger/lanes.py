@@ -9,19 +9,18 @@ The number makes each record another, also where the same tasks were claimed aga
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from httpmr import codec, keys
-from httpmr.interfaces import Batch, OrderedStore
+from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.ledger.places import task_key
 from httpmr.state import Task
-
-Join = Callable[[Batch], None]
 
 
 class Lanes:
     """The places of one recipe, `most` of them; None = no end of them, and no record."""
 
-    def __init__(self, store: OrderedStore, recipe: str, most: int | None):
+    def __init__(self, store: OrderedStore, recipe: str, most: int | None) -> None:
         self.store = store
         self.most = most
         self.key = keys.pack(("lanes", recipe))
@@ -31,13 +30,14 @@ class Lanes:
         if self.most is None:
             return lambda task: lambda batch: None
         stored = self.store.get([self.key]).get(self.key)
-        claims, *last = [0] if stored is None else codec.loads(stored)
+        known: list[Any] = [0] if stored is None else codec.loads(stored)
+        claims, *last = known
         at_work = self._leased(last) if last else []
         if len(at_work) >= self.most:
             return None
 
-        def place(task):
-            def join(batch):
+        def place(task: Task) -> Join:
+            def join(batch: Batch) -> None:
                 batch.expect(self.key, stored)
                 batch.put(self.key, codec.dumps([claims + 1, *at_work, task_key(task)]))
 
@@ -45,7 +45,7 @@ class Lanes:
 
         return place
 
-    def _leased(self, last):
+    def _leased(self, last: list[bytes]) -> list[bytes]:
         found = self.store.get(last)
         now = self.store.now()
         return [key for key in found if Task.of(codec.loads(found[key])).lease > now]

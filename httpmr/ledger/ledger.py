@@ -8,15 +8,18 @@ ledger does not know what a slice does.
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from httpmr import codec, counters, keys
 from httpmr.errors import Conflict
-from httpmr.interfaces import Batch, OrderedStore
+from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.ledger.aside import bad_entries
 from httpmr.ledger.outcomes import finish, judge, judged
 from httpmr.ledger.places import job_key, put, task_key, wanted_key
 from httpmr.ledger.pulse import seen
-from httpmr.state import ENDED, Job, Outcome, Task, after, replace
+from httpmr.state import ENDED, Job, Outcome, Plain, Shard, Task, after, replace
+
+Following = Callable[[Job, list[Task]], tuple[str | None, list[Task]]]
 
 LONGEST_LEASE = 600.0
 SLOWEST = 1 / 64
@@ -28,7 +31,7 @@ PAGE = 300
 class Ledger:
     """The records of the jobs in one store. Every method may raise what the store raises."""
 
-    def __init__(self, store: OrderedStore):
+    def __init__(self, store: OrderedStore) -> None:
         self.store = store
 
     # Jobs
@@ -47,7 +50,7 @@ class Ledger:
         for _, value in self.store.scan(start, stop, reverse=True):
             yield Job.of(codec.loads(value), value)
 
-    def create(self, job: Job, task: Task, *joins: Callable[[Batch], None]) -> Job:
+    def create(self, job: Job, task: Task, *joins: Join) -> Job:
         """Put a new job and its first task; Conflict if the id is taken or a join expects more."""
         batch = Batch()
         job = put(batch, job_key(job.recipe, job.id), job, None)
@@ -57,7 +60,7 @@ class Ledger:
         self.store.commit(batch)
         return job
 
-    def change(self, job: Job, *joins: Callable[[Batch], None], **fields) -> Job:
+    def change(self, job: Job, *joins: Join, **fields: Any) -> Job:
         """Put the job with `fields` changed; Conflict if it is not as it was read."""
         batch = Batch()
         changed = put(batch, job_key(job.recipe, job.id), replace(job, **fields), job.stored)
@@ -66,11 +69,11 @@ class Ledger:
         self.store.commit(batch)
         return changed
 
-    def reopen(self, job: Job, task: Task, **fields) -> Job:
+    def reopen(self, job: Job, task: Task, **fields: Any) -> Job:
         """Put a job that had no open task with `fields` changed, and a task to go on with."""
         return self.change(job, lambda batch: put(batch, task_key(task), task, None), **fields)
 
-    def remove(self, job: Job, *joins: Callable[[Batch], None]) -> None:
+    def remove(self, job: Job, *joins: Join) -> None:
         """Remove the job's record; Conflict if it is not as it was read."""
         batch = Batch()
         batch.expect(job_key(job.recipe, job.id), job.stored)
@@ -81,7 +84,7 @@ class Ledger:
 
     # Tasks
 
-    def task(self, job: Job, phase: str, shard: tuple) -> Task | None:
+    def task(self, job: Job, phase: str, shard: Shard) -> Task | None:
         """Return the shard's task if it has slices left."""
         key = keys.pack((job.id, phase, "open", shard))
         value = self.store.get([key]).get(key)
@@ -98,7 +101,7 @@ class Ledger:
             if job.phase in ("split", "map") or task.shard[1:] == job.tail:
                 yield task
 
-    def claim(self, task: Task, seconds: float, driver: str = "", *joins) -> Task | None:
+    def claim(self, task: Task, seconds: float, driver: str = "", *joins: Join) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
@@ -130,7 +133,7 @@ class Ledger:
             return None
         return claimed
 
-    def renew(self, task: Task, seconds: float, begun: tuple | None = None) -> Task:
+    def renew(self, task: Task, seconds: float, begun: tuple[Any, ...] | None = None) -> Task:
         """Let a lease begin anew, and return the task with it; Conflict if it was lost.
 
         `begun` is kept with the task until the next commit, beside the takeovers so far and the
@@ -159,7 +162,7 @@ class Ledger:
         """Let a lease have run out now: whoever has it dies, and is in time to say so."""
         self._end(task, self.store.now())
 
-    def _end(self, task, lease):
+    def _end(self, task: Task, lease: float) -> None:
         batch = Batch()
         put(batch, task_key(task), replace(task, lease=lease), task.stored)
         with suppress(Conflict):
@@ -170,9 +173,9 @@ class Ledger:
         job: Job,
         task: Task,
         outcome: Outcome,
-        *joins: Callable[[Batch], None],
-        allowed=0,
-        took=0.0,
+        *joins: Join,
+        allowed: int = 0,
+        took: float = 0.0,
     ) -> tuple[Task, Job]:
         """Commit a slice: cursor, counters, data, and what becomes of the job, as one.
 
@@ -203,7 +206,7 @@ class Ledger:
                     raise
                 job = again
 
-    def put_aside(self, job: Job, task: Task, outcome: Outcome, **fields) -> Job:
+    def put_aside(self, job: Job, task: Task, outcome: Outcome, **fields: Any) -> Job:
         """Put aside what a paused job stopped at, and let it run on, with `fields` changed.
 
         `task` is as claimed.
@@ -217,12 +220,12 @@ class Ledger:
         self.store.commit(batch)
         return changed
 
-    def bad(self, job: Job) -> Iterator[dict]:
+    def bad(self, job: Job) -> Iterator[Plain]:
         """Yield what was put aside, in input order: the fields of Bad, and phase shard slice."""
         for _, entry in bad_entries(self.store, job.id):
             yield {name: entry[name] for name in entry if name != "after"}
 
-    def receipts(self, id: str, tail: tuple | None = None) -> Iterator:
+    def receipts(self, id: str, tail: Shard | None = None) -> Iterator[Any]:
         """Yield what the sink's `write` returned for each committed slice, in order.
 
         With a `tail`: of the shards alone that have it in their names.
@@ -249,7 +252,7 @@ class Ledger:
 
     # Pages
 
-    def turn(self, job: Job, following: Callable[[Job, list], tuple[str | None, list]]) -> Job:
+    def turn(self, job: Job, following: Following) -> Job:
         """Move the job on to the next phase if the present one has no open task.
 
         `following(job, done tasks)` -> (the next phase or None, its tasks). Anyone may call
@@ -261,9 +264,9 @@ class Ledger:
         if not done:  # the job was deleted meanwhile, and its tasks swept up
             return job
         phase, tasks = following(job, done)
-        tasks = iter(tasks)
+        coming = iter(tasks)
         try:
-            while some := list(islice(tasks, PAGE)):
+            while some := list(islice(coming, PAGE)):
                 batch = Batch()
                 batch.expect(job_key(job.recipe, job.id), job.stored)
                 for task in some:
@@ -288,6 +291,6 @@ class Ledger:
             return self.job(job.recipe, job.id) or job
 
 
-def _lasting(seconds, takeovers):
+def _lasting(seconds: float, takeovers: int) -> float:
     """How long a lease lasts after so many that ran out."""
     return min(seconds * 2.0 ** min(takeovers, 20), max(seconds, LONGEST_LEASE))

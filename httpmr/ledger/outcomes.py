@@ -1,16 +1,17 @@
 """What an outcome makes of its task and of the job: plain computing, and what goes into a batch."""
 
 from httpmr import counters
+from httpmr.interfaces import Batch
 from httpmr.ledger.aside import put_bad
 from httpmr.ledger.places import put, task_key, wanted_key
 from httpmr.ledger.pulse import spent
-from httpmr.state import after, replace
+from httpmr.state import Job, Outcome, Plain, Task, after, replace
 
 FASTER = 1.02
 """How a pace grows back with each commit: slowly, for to go too far costs a lease."""
 
 
-def judge(job, task, outcome, allowed):
+def judge(job: Job, task: Task, outcome: Outcome, allowed: int) -> str:
     """What is to be done about the outcome: "", "fail", "pause", "aside", or "again" aside."""
     if outcome.fail:
         return "fail"
@@ -23,7 +24,7 @@ def judge(job, task, outcome, allowed):
     return "aside" if outcome.bad and outcome.alone else ""
 
 
-def finish(batch, task, outcome, aside, took=0.0):
+def finish(batch: Batch, task: Task, outcome: Outcome, aside: bool, took: float = 0.0) -> Task:
     """Put the task as it is when the outcome is committed, and the record put aside."""
     counts = not task.retry  # else it was counted when it was put aside
     began = max(task.drivers.values(), default=0.0)  # the last to claim it is who commits
@@ -53,7 +54,7 @@ def finish(batch, task, outcome, aside, took=0.0):
     if outcome.parked:
         put(batch, task_key(outcome.parked), outcome.parked, None)
         finished = replace(finished, pace=outcome.parked.pace)
-    if aside:
+    if aside and outcome.bad:
         put_bad(batch, task, outcome.bad)
         counted = {"records": finished.records + counts, "bad": finished.bad + counts}
         finished = replace(finished, **outcome.past, **counted)
@@ -64,7 +65,7 @@ def finish(batch, task, outcome, aside, took=0.0):
     return put(batch, task_key(finished), finished)
 
 
-def judged(job, task, outcome, verdict):
+def judged(job: Job, task: Task, outcome: Outcome, verdict: str) -> Job:
     """The job when the outcome is committed; the same object where nothing changes."""
     if verdict == "aside":
         return replace(job, bad_records=job.bad_records + 1)
@@ -76,13 +77,13 @@ def judged(job, task, outcome, verdict):
         state = job.state  # by a slice before this one: what there is to skip is at this one now
     if state is None:
         return job
-    error = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
-    message = outcome.fail or outcome.pause or outcome.bad.message
+    error: Plain = {**vars(outcome.bad), "past": outcome.past} if outcome.bad else {}
+    message = outcome.fail or outcome.pause or error["message"]
     where = {"phase": task.phase, "shard": task.shard, "slice": task.slice + 1}
     return replace(job, state=state, error={**error, **where, "message": message})
 
 
-def _paused_at(job, task):
+def _paused_at(job: Job, task: Task) -> bool:
     """Whether it is this shard that the job paused at."""
     error = job.error or {}
     here = error.get("phase") == task.phase and error.get("shard") == task.shard

@@ -10,26 +10,26 @@
 ("lanes", recipe)                  -> which tasks take a place, where places are few: see `lanes`
 """
 
-from collections.abc import Callable
+from typing import Any
 
 from httpmr import codec, keys
-from httpmr.interfaces import Batch
-from httpmr.state import Task, replace
+from httpmr.interfaces import Batch, Join
+from httpmr.state import R, Task, replace
 
 
-def job_key(recipe, id):
+def job_key(recipe: str, id: str) -> bytes:
     return keys.pack(("jobs", recipe, id))
 
 
-def task_key(task):
+def task_key(task: Task) -> bytes:
     return keys.pack((task.job, task.phase, "done" if task.done else "open", task.shard))
 
 
-def wanted_key(job_id):
+def wanted_key(job_id: str) -> bytes:
     return keys.pack((job_id, "wanted"))
 
 
-def put(batch, key, record, *expected):
+def put(batch: Batch, key: bytes, record: R, *expected: bytes | None) -> R:
     """Put a record, expecting what it was; return it with the bytes it is stored as."""
     stored = codec.dumps(record.plain())
     for value in expected:
@@ -38,7 +38,7 @@ def put(batch, key, record, *expected):
     return replace(record, stored=stored)
 
 
-def receipt(task: Task, value) -> Callable[[Batch], None]:
+def receipt(task: Task, value: Any) -> Join:
     """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
     key = keys.pack((task.job, "receipt", *task.place))
     return lambda batch: None if value is None else batch.put(key, codec.dumps(value))

@@ -21,7 +21,7 @@ def seen(drivers: dict[str, float], driver: str, now: float) -> dict[str, float]
     return {**dict(others[1 - DRIVERS :]), driver: now}
 
 
-def spent(spans: list, began: float, ended: float, records: int) -> list:
+def spent(spans: list[float], began: float, ended: float, records: int) -> list[float]:
     """Return [began, ended, records, began, ended, records ...] with a slice's added.
 
     >>> spent([1.0, 2.0, 500], 3.0, 4.0, 600)
