@@ -8,25 +8,28 @@ where blocks are kept, nor in which order they are merged.
 import sys
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from httpmr import codec, keys
 from httpmr.errors import Damaged, Unstorable
-from httpmr.interfaces import VALUE_BYTES
+from httpmr.interfaces import VALUE_BYTES, Pair
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
+By = Callable[[Any], Any]
+"""What the values of a key are sorted by."""
+
 BLOCK_BYTES = 64 * 1024
 """What a block is aimed to hold before compression."""
 
 _FORMAT = b"1"
-_KINDS = {str: "s", bytes: "b", int: "i", None: ""}
+_KINDS: dict[type | None, str] = {str: "s", bytes: "b", int: "i", None: ""}
 _SAMPLE = 32
 _HOLDERS = (list, tuple, dict, set, frozenset)
 
@@ -37,9 +40,9 @@ class Columns(NamedTuple):
     `counts` is None where every key has one value.
     """
 
-    keys: list
+    keys: list[Any]
     counts: list[int] | None
-    values: list
+    values: list[Any]
 
 
 class Block(NamedTuple):
@@ -58,7 +61,7 @@ def pack(columns: Columns) -> bytes:
     return _sealed(codec.dumps(list(columns)))
 
 
-def _sealed(raw):
+def _sealed(raw: bytes) -> bytes:
     body = zstd.compress(raw, 1)
     return _FORMAT + crc32(body).to_bytes(4, "big") + body
 
@@ -71,7 +74,9 @@ def unpack(data: bytes) -> Columns:
     return Columns(*codec.loads(zstd.decompress(body)))
 
 
-def ordered(groups: dict, distinct: list | None = None, by: Callable | None = None) -> Columns:
+def ordered(
+    groups: dict[Any, list[Any]], distinct: list[Any] | None = None, by: By | None = None
+) -> Columns:
     """Return `{key: list of its values}` in key order: those of all, or of `distinct`, its keys.
 
     `by` gives what the values of a key are sorted by; without it they stay as they are. Raises
@@ -87,18 +92,18 @@ def ordered(groups: dict, distinct: list | None = None, by: Callable | None = No
     return Columns(distinct, None if len(values) == len(distinct) else counts, values)
 
 
-def single(totals: dict, distinct: list) -> Columns:
+def single(totals: dict[Any, Any], distinct: list[Any]) -> Columns:
     """Return `{key: its one value}` as `ordered` would, without a list for each."""
     distinct = _in_order(distinct)
     return Columns(distinct, None, [totals[key] for key in distinct])
 
 
-def _in_order(distinct):
+def _in_order(distinct: list[Any]) -> list[Any]:
     distinct.sort(key=None if keys.kind(distinct) else keys.pack)
     return distinct
 
 
-def gather(groups: defaultdict, pairs) -> None:
+def gather(groups: defaultdict[Any, list[Any]], pairs: Iterable[Pair]) -> None:
     """Add pairs to `{key: list of its values}`. Unstorable if something cannot be a key at all."""
     try:
         for key, value in pairs:
@@ -111,7 +116,7 @@ def gather(groups: defaultdict, pairs) -> None:
         ) from None
 
 
-def cut(columns: Columns):
+def cut(columns: Columns) -> Iterator[Block]:
     """Yield the columns as Blocks of about BLOCK_BYTES; a large group spans several.
 
     Raises Unstorable where a single value does not fit what a store takes.
@@ -137,7 +142,7 @@ def cut(columns: Columns):
         at += held
 
 
-def _before(values):
+def _before(values: list[Any]) -> Sequence[int]:
     """Return how much comes before each value and after the last: a measure of their bytes.
 
     Values that hold others differ most; of them it is how many they hold.
@@ -150,12 +155,14 @@ def _before(values):
     return range(len(values) + 1)
 
 
-def _step(before, at, density):
+def _step(before: Sequence[int], at: int, density: float) -> int:
     """Return how many values from `at` on come to BLOCK_BYTES, by the measure of one byte."""
     return max(1, bisect_right(before, before[at] + density * BLOCK_BYTES) - 1 - at)
 
 
-def _fitting(columns, before, group, at, taken, step):
+def _fitting(
+    columns: Columns, before: Sequence[int], group: int, at: int, taken: int, step: int
+) -> tuple[Columns, bytes, int, int]:
     """Return the next piece, its bytes, and the (group, taken) that follow.
 
     A piece is of half to twice BLOCK_BYTES, unless one value more would make it too large or
@@ -187,7 +194,9 @@ def _fitting(columns, before, group, at, taken, step):
             step = (few + many) // 2
 
 
-def _piece(columns, group, at, taken, step):
+def _piece(
+    columns: Columns, group: int, at: int, taken: int, step: int
+) -> tuple[Columns, int, int]:
     """Return the next about `step` values as Columns, and the (group, taken) that follow."""
     distinct, counts, values = columns
     if counts is None:

@@ -8,13 +8,27 @@ here.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter, itemgetter
 from typing import Any
 
 from httpmr import keys
-from httpmr.shuffle.blocks import Columns
-from httpmr.shuffle.reading import Entry, Run, Sorted, Stream, fetch, native
+from httpmr.shuffle.blocks import By
+from httpmr.shuffle.reading import (
+    Entry,
+    Group,
+    Order,
+    Read,
+    Run,
+    Sorted,
+    Stream,
+    fetch,
+    native,
+)
+from httpmr.state import Place
+
+Groups = Iterator[tuple[Any, Any]]
+"""(key, values): values are a list, or the Stream of a group that may be long."""
 
 _GROUPS = 4096
 """Groups that a round sorts, about: as many as are still in the processor's cache."""
@@ -22,10 +36,10 @@ _GROUPS = 4096
 
 def merge(
     entries: Iterable[Entry],
-    read: Callable[[list], list[Columns]],
+    read: Read,
     after: Any = None,
-    by: Callable[[Any], Any] | None = None,
-) -> Iterator[tuple[Any, Iterable[Any]]]:
+    by: By | None = None,
+) -> Groups:
     """Yield (key, values) of the runs that `entries` describe, in key order.
 
     `entries` come run by run, each run's in order; runs in the order their values shall have.
@@ -40,7 +54,7 @@ def merge(
     order = native if len(kinds) == 1 and kinds != {""} else keys.pack
     bound = None if after is None else order(after[0])
     within = after is not None and after[1] is not None
-    by_run: dict[tuple, list[Entry]] = {}
+    by_run: dict[Place, list[Entry]] = {}
     for entry in entries:
         if bound is not None:
             last = order(entry.last)
@@ -56,11 +70,11 @@ def merge(
     yield from groups
 
 
-def _kind(key):
+def _kind(key: Any) -> str:
     return {str: "s", bytes: "b", int: "i"}.get(type(key), "")
 
 
-def _begin(runs, read, bound, within):
+def _begin(runs: list[Run], read: Read, bound: Any, within: bool) -> None:
     """Move each run to its first group at (within) or after the bound."""
     find = bisect_left if within else bisect_right
     before = [run for run in runs if run.low < bound or (not within and run.low == bound)]
@@ -69,12 +83,12 @@ def _begin(runs, read, bound, within):
         run.at = find(run.sorted, bound)
 
 
-def _rounds(runs, read, by):
+def _rounds(runs: list[Run], read: Read, by: By | None) -> Groups:
     # Runs wait until the merge comes to their first key: of many that follow each other, as
     # those of a sorted output do, few are ever looked at.
     waiting = sorted(runs, key=Run.first)
     waiting.reverse()
-    coming = []
+    coming: list[Run] = []
     while waiting or coming:
         if not coming:
             coming.append(waiting.pop())
@@ -89,7 +103,7 @@ def _rounds(runs, read, by):
         _load(below, read)
         each = _GROUPS // len(reached) + 1
         horizon = min([horizon, *(run.ahead(each) for run in below)])
-        groups = []
+        groups: list[Group] = []
         for run in below:
             groups.extend(run.take(bisect_left(run.sorted, horizon, run.at)))
         if len(below) > 1:
@@ -102,13 +116,13 @@ def _rounds(runs, read, by):
         coming = [run for run in coming if run.entry]
 
 
-def _load(runs, read):
+def _load(runs: list[Run], read: Read) -> None:
     fetch(read, [(run, run.entry) for run in runs if not run.fetched])
     for run in runs:
         run.load()
 
 
-def _grouped(items):
+def _grouped(items: Iterable[Group]) -> Groups:
     """Yield (key, list of values), neighbouring equal keys as one, in the first one's form."""
     items = iter(items)
     group = next(items, None)
@@ -124,13 +138,13 @@ def _grouped(items):
     yield key, values
 
 
-def _sorted(groups, by):
+def _sorted(groups: Groups, by: By) -> Groups:
     for key, values in groups:
         values.sort(key=by)
         yield key, values
 
 
-def _without(groups, bound, order, count):
+def _without(groups: Groups, bound: Any, order: Order, count: int) -> Groups:
     """Pass over the first `count` values of the group at `bound`, which comes first if at all."""
     for key, values in groups:
         if order(key) != bound:

@@ -7,17 +7,18 @@ User keys never stand in store keys. The run of a slice is (shard, slice), so th
 runs in input order. `Stored` keeps its output by the same means under other names.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from httpmr import codec, keys
 from httpmr.errors import Damaged
-from httpmr.interfaces import IntermediateStore
-from httpmr.shuffle.blocks import Block, unpack
-from httpmr.shuffle.merge import merge
+from httpmr.interfaces import Batch, IntermediateStore, OrderedStore
+from httpmr.shuffle.blocks import Block, By, Columns, unpack
+from httpmr.shuffle.merge import Groups, merge
 from httpmr.shuffle.reading import Entry
+from httpmr.state import Place, Shard
 
 FAN_IN = 64
 """How many runs a merge opens at once; where a partition has more, the merge phase folds them."""
@@ -28,7 +29,7 @@ class Placed(NamedTuple):
 
     partition: int
     level: int
-    shard: tuple
+    shard: Shard
     slice: int
     n: int
     block: Block
@@ -40,20 +41,24 @@ class Runs(IntermediateStore):
     `by` gives what the values of each key are sorted by, in every run; None: by nothing.
     """
 
-    def __init__(self, store, index="index", block="block", by: Callable | None = None):
+    def __init__(
+        self, store: OrderedStore, index: str = "index", block: str = "block", by: By | None = None
+    ) -> None:
         self.store = store
         self.index = index
         self.block = block
         self.by = by
 
-    def put(self, batch, job, blocks: Iterable[Placed]) -> None:
+    def put(self, batch: Batch, job: str, blocks: Iterable[Placed]) -> None:
         """Put the blocks and their index entries. The batch's fence is the task's."""
         for partition, level, shard, slice, n, block in blocks:
             place = (partition, level, shard, slice, n)
             batch.put(keys.pack((job, self.block, *place)), block.data)
             batch.put(keys.pack((job, self.index, *place)), codec.dumps(list(block[:5])))
 
-    def entries(self, job, partition, level, since: tuple | None = None) -> Iterator[Entry]:
+    def entries(
+        self, job: str, partition: int, level: int, since: Place | None = None
+    ) -> Iterator[Entry]:
         """Yield the index of a partition in run order, from the run `since` on."""
         start, stop = keys.span((job, self.index, partition, level))
         if since is not None:
@@ -63,9 +68,11 @@ class Runs(IntermediateStore):
             first, last, kind, groups, values = codec.loads(value)
             yield Entry(place[2:4], first, last, kind, groups, values, place)
 
-    def fold(self, job, partition, level, since: tuple | None = None, fan_in=FAN_IN):
+    def fold(
+        self, job: str, partition: int, level: int, since: Place | None = None, fan_in: int = FAN_IN
+    ) -> tuple[list[Entry], Place | None]:
         """Return (the entries of `fan_in` neighbouring runs, the run that follows or None)."""
-        taken = []
+        taken: list[Entry] = []
         for number, (run, entries) in enumerate(
             groupby(self.entries(job, partition, level, since), attrgetter("run"))
         ):
@@ -74,7 +81,7 @@ class Runs(IntermediateStore):
             taken.extend(entries)
         return taken, None
 
-    def keys(self, job) -> Iterator[bytes]:
+    def keys(self, job: str) -> Iterator[bytes]:
         """Yield the store keys of all of a job's blocks and index entries, opening none.
 
         The block comes before the entry that tells of it, so that neither is ever left alone.
@@ -83,15 +90,15 @@ class Runs(IntermediateStore):
             yield keys.pack((job, self.block, *keys.unpack(key)[2:]))
             yield key
 
-    def groups(self, job, partition, level, after=None):
+    def groups(self, job: str, partition: int, level: int, after: Any = None) -> Groups:
         """Yield (key, values) of a whole partition; see IntermediateStore."""
         return self.merged(job, self.entries(job, partition, level), after)
 
-    def merged(self, job, entries: Iterable[Entry], after=None):
+    def merged(self, job: str, entries: Iterable[Entry], after: Any = None) -> Groups:
         """Yield (key, values) of the runs given. Raises Damaged where a block is not whole."""
         return merge(entries, lambda places: self._read(job, places), after, self.by)
 
-    def _read(self, job, places):
+    def _read(self, job: str, places: list[Any]) -> list[Columns]:
         wanted = [keys.pack((job, self.block, *place)) for place in places]
         found = self.store.get(wanted)
         return [
@@ -99,7 +106,7 @@ class Runs(IntermediateStore):
             for place, key in zip(places, wanted, strict=True)
         ]
 
-    def _opened(self, job, place, data):
+    def _opened(self, job: str, place: Any, data: bytes | None) -> Columns:
         try:
             if data is None:
                 raise Damaged("a stored block is gone")
@@ -114,6 +121,6 @@ class Runs(IntermediateStore):
             ) from None
 
 
-def output(store) -> Runs:
+def output(store: OrderedStore) -> Runs:
     """Return the runs of stored output, all of them in partition 0 at level 0."""
     return Runs(store, "output index", "output block")
