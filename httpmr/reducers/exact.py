@@ -12,9 +12,13 @@ floats is kept as a plain float where one holds it exactly, else as `Exact`.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact
 from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CHUNK = 4096
 """How many values are looked at together: iterators may be longer than memory."""
@@ -33,14 +37,14 @@ class Exact:
     numerator: int
     denominator: int  # a power of two, as of every float
 
-    def as_integer_ratio(self):
+    def as_integer_ratio(self) -> tuple[int, int]:
         return self.numerator, self.denominator
 
-    def __float__(self):
+    def __float__(self) -> float:
         return _divide(self.numerator, self.denominator)
 
 
-def chunks(values):
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     """Yield the values as lists, none of them empty."""
     values = iter(values)
     while chunk := list(islice(values, CHUNK)):
@@ -49,7 +53,7 @@ def chunks(values):
             return
 
 
-def add(values):
+def add(values: Iterable[Any]) -> Any:
     """Return the sum of numbers and partial sums: an int, a float, a Decimal or an Exact.
 
     Infinities and NaN are added as IEEE 754 does: inf and -inf are NaN, and NaN stays. Raises
@@ -68,12 +72,12 @@ def add(values):
     return total
 
 
-def rounded(total):
+def rounded(total: Any) -> Any:
     """Return a partial sum as a number. Beyond the largest float it is inf or -inf."""
     return float(total) if isinstance(total, Exact) else total
 
 
-def divided(total, n):
+def divided(total: Any, n: int) -> Any:
     """Return a partial sum divided by `n`: a float rounded once, or a Decimal of 28 digits."""
     if isinstance(total, Decimal):
         return _mean.divide(total, Decimal(n))
@@ -83,7 +87,7 @@ def divided(total, n):
     return _divide(numerator, denominator * n)
 
 
-def _add(values):
+def _add(values: list[Any]) -> Any:
     floats, others = [], []
     for value in values:
         if isinstance(value, float):
@@ -103,7 +107,7 @@ def _add(values):
     return _shortest(*_add_ratios(parts + others))
 
 
-def _parts(floats):
+def _parts(floats: list[float]) -> list[float]:
     """Return a few floats with the same exact sum.
 
     fsum rounds the exact sum; what it rounded off is the sum of what then remains.
@@ -118,7 +122,7 @@ def _parts(floats):
     return parts
 
 
-def _add_ratios(values):
+def _add_ratios(values: list[Any]) -> tuple[int, int]:
     total, denominator = 0, 1
     for value in values:
         n, d = value.as_integer_ratio()
@@ -128,7 +132,7 @@ def _add_ratios(values):
     return total, denominator
 
 
-def _shortest(numerator, denominator):
+def _shortest(numerator: int, denominator: int) -> float | Exact:
     value = _divide(numerator, denominator)
     if math.isfinite(value):
         n, d = value.as_integer_ratio()
@@ -138,7 +142,7 @@ def _shortest(numerator, denominator):
     return Exact(numerator // even, denominator // even)
 
 
-def _add_decimals(values):
+def _add_decimals(values: list[Any]) -> Decimal:
     total = Decimal(0)
     for value in values:
         if isinstance(value, (float, Exact)):
@@ -152,14 +156,14 @@ def _add_decimals(values):
     return Decimal("NaN") if total.is_nan() else total
 
 
-def _divide(numerator, denominator):
+def _divide(numerator: int, denominator: int) -> float:
     try:
         return numerator / denominator  # rounded once, however long they are
     except OverflowError:
         return math.inf if numerator > 0 else -math.inf
 
 
-def _not_a_number(value):
+def _not_a_number(value: Any) -> TypeError:
     return TypeError(
         f"only numbers can be added, not {type(value).__name__} {value!r:.40}: "
         "let the mapper yield int, float or Decimal"

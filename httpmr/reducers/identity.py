@@ -1,6 +1,9 @@
 """The reducer that changes nothing."""
 
-from httpmr.interfaces import Reducer
+from collections.abc import Iterator
+from typing import Any
+
+from httpmr.interfaces import Pair, Reducer
 
 
 class Identity(Reducer):
@@ -10,6 +13,6 @@ class Identity(Reducer):
     [('key', 2), ('key', 1)]
     """
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         for value in values:
             yield key, value

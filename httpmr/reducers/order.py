@@ -1,19 +1,23 @@
 """Reducers that compare: Min, Max and Top."""
 
 import heapq
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from httpmr import codec
 from httpmr.errors import RecipeError
-from httpmr.interfaces import Reducer
+from httpmr.interfaces import Pair, Reducer
 from httpmr.reducers.exact import chunks
 
 
 class _First(Reducer):
     """The first value in an order: one pass, one value in memory."""
 
-    def combine(self, key, values):
-        first = []
+    _choose: Any  # which of a list comes first
+
+    def combine(self, key: Any, values: Iterator[Any]) -> Any:
+        first: list[Any] = []
         try:
             for chunk in chunks(values):
                 if any(value != value for value in chunk):
@@ -23,7 +27,7 @@ class _First(Reducer):
             raise _unordered(self, error) from error
         return first[0]
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         yield key, self.combine(key, values)
 
 
@@ -51,7 +55,7 @@ class Max(_First):
 class Best:
     """What Top.combine gives: the greatest values so far, in descending order."""
 
-    values: tuple
+    values: tuple[Any, ...]
 
 
 class Top(Reducer):
@@ -66,7 +70,7 @@ class Top(Reducer):
     [('key', ['plum'])]
     """
 
-    def __init__(self, n, key=None):
+    def __init__(self, n: int, key: Callable[[Any], Any] | None = None) -> None:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise RecipeError(f"Top takes a whole number from 1 on, not {n!r:.40}")
         if key is not None and not callable(key):
@@ -74,30 +78,30 @@ class Top(Reducer):
         self.n = n
         self.key = key
 
-    def combine(self, key, values):
+    def combine(self, key: Any, values: Iterator[Any]) -> Best:
         return Best(tuple(self._best(values)))
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         yield key, self._best(values)
 
-    def _best(self, values):
+    def _best(self, values: Iterator[Any]) -> list[Any]:
         try:
             return heapq.nlargest(self.n, _each(values), key=self._compared)
         except TypeError as error:
             raise _unordered(self, error) from error
 
-    def _compared(self, value):
+    def _compared(self, value: Any) -> Any:
         if self.key is not None:
             value = self.key(value)
         if value != value:
             raise _nan(self)
         return value
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Top({self.n})" if self.key is None else f"Top({self.n}, key={self.key!r})"
 
 
-def _each(values):
+def _each(values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
         if type(value) is Best:
             yield from value.values
@@ -105,11 +109,11 @@ def _each(values):
             yield value
 
 
-def _nan(reducer):
+def _nan(reducer: Reducer) -> ValueError:
     return ValueError(f"{type(reducer).__name__} cannot place NaN: leave it out in the mapper")
 
 
-def _unordered(reducer, error):
+def _unordered(reducer: Reducer, error: TypeError) -> TypeError:
     return TypeError(f"{type(reducer).__name__} compares the values of a key, but {error}")
 
 

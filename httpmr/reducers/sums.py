@@ -1,11 +1,12 @@
 """Reducers that add up: Count, Sum and Mean."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from httpmr import codec
-from httpmr.interfaces import Reducer
+from httpmr.interfaces import Pair, Reducer
 from httpmr.reducers.exact import Exact, add, chunks, divided, rounded
 
 _value = itemgetter(1)
@@ -25,14 +26,14 @@ class Count(Reducer):
     [('key', 3)]
     """
 
-    def combine(self, key, values):
+    def combine(self, key: Any, values: Iterator[Any]) -> Counted:
         n = 0
         for chunk in chunks(values):
             counted = [value.n for value in chunk if type(value) is Counted]
             n += len(chunk) - len(counted) + sum(counted)
         return Counted(n)
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         yield key, self.combine(key, values).n
 
 
@@ -47,10 +48,10 @@ class Sum(Reducer):
     [('key', 1.0)]
     """
 
-    def combine(self, key, values):
+    def combine(self, key: Any, values: Iterator[Any]) -> Any:
         return add(values)
 
-    def tally(self, totals, pairs):
+    def tally(self, totals: dict[Any, Any], pairs: list[Pair]) -> bool:
         try:
             if type(sum(map(_value, pairs))) is not int:
                 return False
@@ -61,7 +62,7 @@ class Sum(Reducer):
             totals[key] = total(key, 0) + value
         return True
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         yield key, rounded(add(values))
 
 
@@ -82,7 +83,7 @@ class Mean(Reducer):
     ([('key', 1.5)], [('key', 0.1)])
     """
 
-    def combine(self, key, values):
+    def combine(self, key: Any, values: Iterator[Any]) -> Averaged:
         total, n = 0, 0
         for chunk in chunks(values):
             averaged = [value for value in chunk if type(value) is Averaged]
@@ -93,7 +94,7 @@ class Mean(Reducer):
             total = add([total, *chunk])
         return Averaged(total, n)
 
-    def reduce(self, key, values):
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[Pair]:
         averaged = self.combine(key, values)
         yield key, divided(averaged.total, averaged.n)
 
