@@ -1,5 +1,7 @@
 """How an engine is made for each kind of database: how long it waits, how transactions begin."""
 
+from typing import Any
+
 import sqlalchemy
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Engine
@@ -24,7 +26,7 @@ MYSQL = (
 def made(url: URL, reader: bool = False) -> Engine:
     """Return a new engine; one for reading alone, if it is a server's, commits by itself."""
     kind = url.get_backend_name()
-    options = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
+    options: dict[str, Any] = {"connect_args": {}, "pool_pre_ping": kind != "sqlite"}
     options["hide_parameters"] = True  # they are keys and values, and errors end in logs
     if in_memory(url):
         options["poolclass"] = SingletonThreadPool  # what SQLAlchemy takes, but warns of
@@ -45,7 +47,7 @@ def made(url: URL, reader: bool = False) -> Engine:
     return engine
 
 
-def _created(url: URL, options: dict) -> Engine:
+def _created(url: URL, options: dict[str, Any]) -> Engine:
     try:
         return sqlalchemy.create_engine(url, **options)
     except exc.NoSuchModuleError as error:
@@ -58,17 +60,17 @@ def _created(url: URL, options: dict) -> Engine:
         raise RecipeError(f"{url.drivername} needs {error.name}: {remedy}") from error
 
 
-def _set_sqlite(connection, _record):
+def _set_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the module's own BEGINs come too late
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _begin_sqlite(connection):
+def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     if begin := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
         connection.exec_driver_sql(begin)
 
 
-def _set_postgresql(connection, _record):
+def _set_postgresql(connection: Any, _record: Any) -> None:
     before, connection.autocommit = connection.autocommit, True
     connection.execute(
         f"SET lock_timeout = '{WAIT}s'; SET idle_in_transaction_session_timeout = '{IDLE}s'"

@@ -17,7 +17,8 @@ def model(named: Any) -> type[models.Model]:
     """Return the model of a class, or of a str as "shop.Invoice"; RecipeError if there is none."""
     if isinstance(named, str):
         try:
-            return apps.get_model(named)
+            found: type[models.Model] = apps.get_model(named)
+            return found
         except (LookupError, ValueError) as error:
             raise RecipeError(
                 f"no model {named!r} ({error}): name one of an installed app, as 'shop.Invoice'"

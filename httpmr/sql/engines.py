@@ -3,6 +3,7 @@
 import atexit
 import os
 import weakref
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
@@ -56,7 +57,7 @@ def identity(database: str | URL | Engine) -> str:
 
 
 @contextmanager
-def queue(engine: Engine):
+def queue(engine: Engine) -> Iterator[None]:
     """Let one thread of this process after the other write to SQLite.
 
     Who waits for SQLite's own lock asks for it now and then, and where many do, some are never
@@ -88,16 +89,16 @@ _inherited: list[QueuePool] = []
 _noticing = Lock()
 
 
-def _pooled():
-    """Yield every engine that keeps connections; others: SQLite in memory, which is copied."""
+def _pooled() -> Iterator[tuple[Engine, QueuePool]]:
+    """Yield each engine that keeps connections, and where; others: SQLite in memory, a copy."""
     for made in [*_readers, *_readers.values(), *_given]:
         if isinstance(made.pool, QueuePool):
-            yield made
+            yield made, made.pool
 
 
 def _close_idle() -> None:
-    for made in _pooled():
-        if not made.pool.checkedout():
+    for made, pool in _pooled():
+        if not pool.checkedout():
             made.dispose()
 
 
@@ -105,8 +106,8 @@ def forked() -> None:
     """Forget, in a child process, the connections that are its parent's, and who waits there."""
     global _process
     _queues.clear()
-    for made in _pooled():
-        _inherited.append(made.pool)
+    for made, pool in _pooled():
+        _inherited.append(pool)
         made.dispose(close=False)
     _process = os.getpid()
 

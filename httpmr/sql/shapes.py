@@ -1,34 +1,41 @@
 """What is read of a table or a select, and how rows become records. Nothing is read here."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import exc
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from httpmr.interfaces import Pair
+from httpmr.sql.statements import Columns
+
+Records = Callable[[Iterable[Any]], Iterator[Pair]]
+"""Makes of rows, lazily, records: (key, dict of the row)."""
 
 
 class Shape(NamedTuple):
     """What is read of a table: the columns of the row, then what the key needs besides."""
 
-    key: list
-    nullable: list  # those of the key's columns that are
-    walked: list  # the key's columns in the table that has them: of a select, one of its tables
-    filled: list  # what says of a row of that table that it has a key
-    columns: list
-    records: Callable  # from rows to records, (key, dict of the row), lazily
-    key_of: operator.itemgetter
+    key: Columns
+    nullable: Columns  # those of the key's columns that are
+    walked: Columns  # the key's columns in the table that has them: of a select, one of its tables
+    filled: Columns  # what says of a row of that table that it has a key
+    columns: Columns
+    records: Records
+    key_of: Callable[[Any], Any]
     plain: bool  # the driver's values are those that SQLAlchemy would give
     exact: bool  # no two keys are the same
 
 
 def shape(
-    columns: Mapping[str, sqlalchemy.ColumnElement],
+    columns: Mapping[str, sqlalchemy.ColumnElement[Any]],
     key: Sequence[str],
     names: Sequence[str] | None,
     nullable: Sequence[str],
-    walked: Sequence[sqlalchemy.ColumnElement] | None,
+    walked: Columns | None,
     dialect: Dialect,
 ) -> Shape:
     """Return the shape for a key and the columns of these names, or all.
@@ -62,7 +69,7 @@ def shape(
     )
 
 
-def _processed(kind, dialect):
+def _processed(kind: TypeEngine[Any], dialect: Dialect) -> bool:
     """Whether SQLAlchemy makes other values of a type's than the driver gives."""
     try:
         return kind.dialect_impl(dialect).result_processor(dialect, None) is not None
@@ -70,9 +77,11 @@ def _processed(kind, dialect):
         return True
 
 
-def _records(names, places, width):
+def _records(names: Sequence[str], places: Sequence[int], width: int) -> Records:
     # Unpacking and a dict display are three times as fast as a call and dict(zip(names, row)).
     values = [f"v{at}" for at in range(width)]
     key = values[places[0]] if len(places) == 1 else f"({', '.join(values[at] for at in places)})"
     items = ", ".join(f"{str(name)!r}: {value}" for name, value in zip(names, values, strict=False))
-    return eval(f"lambda rows: (({key}, {{{items}}}) for {', '.join(values)}, in rows)")
+    row = ", ".join(values)
+    records: Records = eval(f"lambda rows: (({key}, {{{items}}}) for {row}, in rows)")
+    return records

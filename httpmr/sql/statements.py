@@ -3,8 +3,13 @@
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from typing import Any
 
 import sqlalchemy
+
+Columns = Sequence[sqlalchemy.ColumnElement[Any]]
+Compare = Callable[[Any, Any], sqlalchemy.ColumnElement[bool]]
+"""One of `operator`'s gt, ge, lt and le."""
 
 ROW_VALUES = ("postgresql", "sqlite")
 """Dialects that find `(a, b) > (x, y)` in an index."""
@@ -18,7 +23,7 @@ the time in which it starts.
 
 
 def bound(
-    columns: Sequence[sqlalchemy.Column], key: str, compare: Callable, dialect: str
+    columns: Columns, key: str, compare: Compare, dialect: str
 ) -> sqlalchemy.ColumnElement[bool]:
     """Return `columns` compared with the parts of a key: gt, le or lt, from left to right.
 
@@ -37,7 +42,7 @@ def bound(
     return condition
 
 
-def parts(**keys: Sequence | None) -> dict:
+def parts(**keys: Sequence[Any] | None) -> dict[str, Any]:
     """Return the parameters that are the parts of keys, by name; None is no key."""
     given = {name: key for name, key in keys.items() if key is not None}
     return {f"{name}_{n}": part for name, key in given.items() for n, part in enumerate(key)}
@@ -52,7 +57,11 @@ def upsert(
     meant: there it changes the row that is the same by any unique key of the table.
     """
     insert = import_module(f"sqlalchemy.dialects.{UPSERTS[dialect]}").insert(table)
+    statement: sqlalchemy.Insert
     if dialect in ("mysql", "mariadb"):
-        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in value})
-    new = {name: insert.excluded[name] for name in value}
-    return insert.on_conflict_do_update(index_elements=list(key), set_=new)
+        new = {name: insert.inserted[name] for name in value}
+        statement = insert.on_duplicate_key_update(new)
+    else:
+        new = {name: insert.excluded[name] for name in value}
+        statement = insert.on_conflict_do_update(index_elements=list(key), set_=new)
+    return statement

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -46,7 +47,8 @@ def unique(engine: Engine, table: sqlalchemy.Table) -> set[frozenset[str]]:
         # SQLAlchemy overlooks `word VARCHAR(9) UNIQUE` in SQLite; its index is an automatic one.
         more = {"include_auto_indexes": True} if engine.dialect.name == "sqlite" else {}
         indexes = inspector.get_indexes(table.name, table.schema, **more)
-        found = [inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]]
+        key = inspector.get_pk_constraint(table.name, table.schema)
+    found: list[list[Any]] = [key["constrained_columns"]]
     for index in indexes:
         options = index.get("dialect_options", {})
         partly = any(option.endswith(("_where", "_length")) for option in options)
@@ -84,7 +86,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return " or ".join(difflib.get_close_matches(name, known, n=3) or known)
 
 
-def _split(table):
+def _split(table: str | sqlalchemy.Table) -> tuple[str | None, str]:
     """Return (schema or None, name)."""
     if isinstance(table, sqlalchemy.Table):
         return table.schema, table.name
@@ -92,7 +94,7 @@ def _split(table):
     return schema or None, name
 
 
-def _names(engine, schema):
+def _names(engine: Engine, schema: str | None) -> list[str]:
     try:
         inspector = sqlalchemy.inspect(engine)
         return inspector.get_table_names(schema) + inspector.get_view_names(schema)

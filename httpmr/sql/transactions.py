@@ -1,6 +1,8 @@
 """Reading and writing for the length of a `with` block, and what the database's errors mean."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
@@ -12,7 +14,7 @@ from httpmr.trouble import meaning
 
 
 @contextmanager
-def reading(engine: Engine):
+def reading(engine: Engine) -> Iterator[sqlalchemy.Connection]:
     """Yield a connection for reads. Each statement sees what is committed when it begins.
 
     On SQLite the whole block is one snapshot. Do not keep it while user code runs.
@@ -23,7 +25,7 @@ def reading(engine: Engine):
 
 
 @contextmanager
-def writing(engine: Engine):
+def writing(engine: Engine) -> Iterator[sqlalchemy.Connection]:
     """Yield a connection in a transaction that is committed at the end, rolled back on any error.
 
     Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
@@ -39,7 +41,7 @@ def writing(engine: Engine):
 
 
 @contextmanager
-def translated():
+def translated() -> Iterator[None]:
     """Raise the errors of the database that are nobody's fault as Unavailable or StoreFull.
 
     Others, such as those of constraints and data types, come through as they are. Unavailable
@@ -55,7 +57,7 @@ def translated():
         raise Unavailable(message, retry=False) from error
 
 
-def plain_rows(result: sqlalchemy.CursorResult) -> list[tuple]:
+def plain_rows(result: sqlalchemy.CursorResult[Any]) -> Sequence[Any]:
     """Return all rows as the driver gives them, which is faster; its errors are told as others'."""
     driver = result.connection.dialect.loaded_dbapi
     try:
@@ -66,15 +68,16 @@ def plain_rows(result: sqlalchemy.CursorResult) -> list[tuple]:
 
 def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:
     transaction = connection.begin()
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite and not connection.connection.dbapi_connection.in_transaction:
-        # An engine that is not ours begins at its first write. That is no snapshot, and who
-        # comes to write only then is refused at once where another was quicker.
-        connection.exec_driver_sql(how)
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            # An engine that is not ours begins at its first write. That is no snapshot, and who
+            # comes to write only then is refused at once where another was quicker.
+            connection.exec_driver_sql(how)
     return transaction
 
 
 def _meaning(error: exc.DBAPIError, in_commit: bool = False) -> Exception:
     refused = isinstance(error, (exc.IntegrityError, exc.DataError))
     lost = error.connection_invalidated
-    return meaning(error.orig, lost=lost, in_commit=in_commit and not refused) or error
+    return meaning(error.orig or error, lost=lost, in_commit=in_commit and not refused) or error

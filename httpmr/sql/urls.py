@@ -56,10 +56,11 @@ def place(url: URL) -> str | None:
     if not (url.host or url.database or query):
         return None  # its Engine's own function connects, or the environment says where
     host = "localhost" if url.host in ("127.0.0.1", "::1") else (url.host or "").lower()
-    port = url.port or {"postgresql": 5432, "mysql": 3306}.get(kind, "")
+    port = url.port or str({"postgresql": 5432, "mysql": 3306}.get(kind, ""))
     options = "".join(f";{name}={value}" for name, value in query)
     return f"{kind}://{url.username or ''}@{host}:{port}/{url.database or ''}{options}"
 
 
 def _path(url: URL) -> str:
-    return url.database.removeprefix("file:") if "uri" in url.query else url.database
+    path = url.database or ""
+    return path.removeprefix("file:") if "uri" in url.query else path
