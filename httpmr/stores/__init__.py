@@ -29,7 +29,7 @@ def open(store: str | OrderedStore) -> OrderedStore:
     return MemoryStore() if store == "memory:" else SQLStore(store)
 
 
-def _redis(url):
+def _redis(url: str) -> OrderedStore:
     try:
         from httpmr.stores.redis import RedisStore
     except ModuleNotFoundError as error:
@@ -37,7 +37,7 @@ def _redis(url):
     return RedisStore(url)
 
 
-def _django(alias):
+def _django(alias: str) -> OrderedStore:
     try:
         from httpmr.stores.django import DjangoStore
     except ModuleNotFoundError as error:
@@ -45,7 +45,7 @@ def _django(alias):
     return DjangoStore(alias or "default")
 
 
-def _appengine(name):
+def _appengine(name: str) -> OrderedStore:
     from httpmr.stores.appengine import AppEngineStore
 
     return AppEngineStore(name or "httpmr")

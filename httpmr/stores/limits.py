@@ -19,9 +19,9 @@ def check(batch: Batch) -> None:
         raise OverLimit(f"a batch of {batch.entries} entries: commit {BATCH_ENTRIES} at a time")
     if batch.bytes > BATCH_BYTES:
         raise OverLimit(f"a batch of {batch.bytes} bytes: commit {BATCH_BYTES} at a time")
-    for key, value in batch.expected.items():
+    for key, expected in batch.expected.items():
         # A row that is not there cannot be locked; only writing it shows that it was not there.
-        if value is None and key not in batch.puts:
+        if expected is None and key not in batch.puts:
             raise ValueError(f"{key!r} is expected absent, so it must be put")
 
 

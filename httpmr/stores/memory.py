@@ -48,7 +48,9 @@ class MemoryStore(OrderedStore):
             else:
                 start = page[-1][0] + b"\0"
 
-    def _page(self, start, stop, size, reverse):
+    def _page(
+        self, start: bytes, stop: bytes, size: int, reverse: bool
+    ) -> list[tuple[bytes, bytes]]:
         with self._lock:
             first, last = bisect_left(self._keys, start), bisect_left(self._keys, stop)
             if reverse:

@@ -4,7 +4,9 @@ It is as durable as the server is told to be: with `appendonly yes` and `appendf
 committed is on its disk. A commit is one script, which Redis runs alone and to its end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import redis
@@ -91,7 +93,7 @@ class RedisStore(OrderedStore):
         while start < stop and limit != 0:
             size = PAGE if limit is None else min(limit, PAGE)
             ends = ["ZREVRANGEBYLEX", high, low] if reverse else ["ZRANGEBYLEX", low, high]
-            keys, values = self._asked(lambda args=(*ends, size): self._page(self._keys, args))
+            keys, values = self._asked(partial(self._page, self._keys, (*ends, size)))
             yield from zip(keys, values, strict=True)
             if len(keys) < size:
                 return
@@ -101,7 +103,7 @@ class RedisStore(OrderedStore):
     def commit(self, batch: Batch) -> None:
         check(batch)
         deletes = batch.deletes - batch.puts.keys()
-        args = [len(batch.expected), len(deletes), len(batch.puts)]
+        args: list[int | bytes] = [len(batch.expected), len(deletes), len(batch.puts)]
         for key, value in batch.expected.items():
             args += [key, _ABSENT if value is None else _PRESENT + value]
         args += deletes
@@ -114,9 +116,9 @@ class RedisStore(OrderedStore):
 
     def now(self) -> float:
         seconds, micros = self._asked(self._client.time)
-        return seconds + micros / 1e6
+        return float(seconds + micros / 1e6)
 
-    def _asked(self, ask, in_commit=False):
+    def _asked(self, ask: Callable[[], Any], in_commit: bool = False) -> Any:
         try:
             return ask()
         except (redis.ConnectionError, redis.TimeoutError) as error:

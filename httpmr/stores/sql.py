@@ -1,12 +1,16 @@
 """A store in a SQL database: one table, two columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     Engine,
     LargeBinary,
     MetaData,
+    Select,
     Table,
     bindparam,
     delete,
@@ -37,7 +41,7 @@ class SQLStore(TableStore):
         self,
         database: str | Engine,
         table: str = "httpmr",
-        **times: Callable,
+        **times: Callable[..., Any],
     ) -> None:
         super().__init__(**times)
         self._engine = sql.engine(database)
@@ -68,7 +72,7 @@ class SQLStore(TableStore):
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
 
-    def _get(self, keys):
+    def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
@@ -77,42 +81,46 @@ class SQLStore(TableStore):
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
             return dict(self._rows(connection, self._select_those, keys))
 
-    def _rows(self, connection, statement, keys):
+    def _rows(
+        self, connection: Connection, statement: Select[Any], keys: Sequence[bytes]
+    ) -> Iterator[Any]:
         for at in range(0, len(keys), CHUNK):
             rows = connection.execute(statement, {"keys": keys[at : at + CHUNK]})
             yield from rows
 
-    def _page(self, start, stop, size, reverse):
+    def _page(
+        self, start: bytes, stop: bytes, size: int, reverse: bool
+    ) -> list[tuple[bytes, bytes]]:
         statement = self._downwards if reverse else self._upwards
         with sql.reading(self._engine) as connection:
             rows = connection.execute(statement, {"start": start, "stop": stop, "size": size})
             return [tuple(row) for row in rows]
 
-    def _writing(self):
+    def _writing(self) -> AbstractContextManager[Connection]:
         return sql.writing(self._engine)
 
-    def _locked(self, connection, keys):
+    def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
         return dict(self._rows(connection, self._lock_those, keys))
 
-    def _delete(self, connection, keys):
+    def _delete(self, connection: Connection, keys: list[bytes]) -> None:
         connection.execute(self._delete_those, {"keys": keys})
 
-    def _insert(self, connection, entries):
+    def _insert(self, connection: Connection, entries: list[tuple[bytes, bytes]]) -> None:
         try:
             connection.execute(self._insert_one, _parameters(entries))
         except exc.IntegrityError as error:
             raise Conflict("a key is there that was expected absent") from error
 
-    def _upsert(self, connection, entries):
+    def _upsert(self, connection: Connection, entries: list[tuple[bytes, bytes]]) -> None:
         connection.execute(self._upsert_one, _parameters(entries))
 
-    def _ask(self, connection):
+    def _ask(self, connection: Connection) -> None:
         connection.execute(text("SELECT 1"))  # PostgreSQL would refuse
 
     def now(self) -> float:
         return self._clock() if self._kind == "sqlite" else super().now()
 
-    def _now(self):
+    def _now(self) -> float:
         with sql.reading(self._engine) as connection:
             return float(connection.exec_driver_sql(CLOCKS[self._kind]).scalar_one())
 
@@ -154,7 +162,7 @@ class SQLStore(TableStore):
         return f"SQLStore({self.database!r}, table={self._table.name!r})"
 
 
-def _parameters(entries):
+def _parameters(entries: Sequence[tuple[bytes, bytes]]) -> list[dict[str, bytes]]:
     return [{"key": key, "value": value} for key, value in entries]
 
 
