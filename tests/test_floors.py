@@ -53,11 +53,18 @@ def room(path):
 
 
 @cache
-def imports(path):
-    """Yield (line, dotted name) of everything a file imports, at any depth."""
+def imports(path, hints=True):
+    """Yield (line, dotted name) of everything a file imports, at any depth, be it for its hints."""
     found = []
     parts = ("httpmr", *path.relative_to(PACKAGE).with_suffix("").parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    checking = [
+        n for n in nodes if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"
+    ]
+    passed_over = set() if hints else {inner for node in checking for inner in ast.walk(node)}
+    for node in nodes:
+        if node in passed_over:
+            continue
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -105,7 +112,8 @@ def test_no_cycle_between_modules():
         known[".".join(parts).removesuffix(".__init__")] = path
 
     def targets(path):
-        for _, name in imports(path):
+        # What is imported for hints alone is not imported when it runs.
+        for _, name in imports(path, hints=False):
             while name and name not in known:
                 name = name.rpartition(".")[0]
             if name and known[name] != path:

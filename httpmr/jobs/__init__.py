@@ -2,6 +2,6 @@
 
 from httpmr.jobs.job import Job
 from httpmr.jobs.jobs import Jobs
-from httpmr.jobs.steps import Address, Step
+from httpmr.jobs.step import Address, Step
 
 __all__ = ["Address", "Job", "Jobs", "Step"]

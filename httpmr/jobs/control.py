@@ -3,11 +3,13 @@
 ("garbage", job) -> "all", "data" or "between": what later requests remove, page by page
 """
 
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 from httpmr import codec, engine, keys
 from httpmr.errors import Conflict, Unfit, UnknownJob
-from httpmr.interfaces import Batch
+from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.jobs.deleted import noted
 from httpmr.ledger import PAGE, Ledger
 from httpmr.shuffle import output
@@ -18,7 +20,7 @@ ACTS = 20
 LONGEST_NAME = 200
 
 
-def acted(ledger: Ledger, job: Job, by: str, what: str) -> list:
+def acted(ledger: Ledger, job: Job, by: str, what: str) -> list[Any]:
     """Return the job's acts with one more: [when, who, what]."""
     return [*job.acts[:1], *job.acts[1:][2 - ACTS :], [ledger.store.now(), by[:LONGEST_NAME], what]]
 
@@ -28,7 +30,7 @@ def pause(ledger: Ledger, job: Job, by: str = "") -> Job:
     return _change(ledger, job, "pause", by)
 
 
-def resume(ledger: Ledger, job: Job, versions: dict, by: str = "") -> Job:
+def resume(ledger: Ledger, job: Job, versions: dict[str, str], by: str = "") -> Job:
     """Go on where the job paused, by the code of these versions; a bad record is tried again."""
     return _change(ledger, job, "resume", by, error=None, versions=versions)
 
@@ -38,7 +40,7 @@ def cancel(ledger: Ledger, job: Job, by: str = "") -> Job:
     return _change(ledger, job, "cancel", by, finished=ledger.store.now())
 
 
-def _change(ledger, job, event, by, **fields):
+def _change(ledger: Ledger, job: Job, event: str, by: str, **fields: Any) -> Job:
     while True:
         state = after(job.state, event)
         if state is None:
@@ -75,7 +77,7 @@ def skip(ledger: Ledger, job: Job, lease: float, by: str = "") -> Job:
             job = present(ledger, job)
 
 
-def _skip(ledger, job, lease, by):
+def _skip(ledger: Ledger, job: Job, lease: float, by: str) -> Job:
     error = job.error or {}
     if job.state != "paused" or "past" not in error:
         raise Unfit(f"a job that is {job.state} has nothing to skip here", state=job.state)
@@ -105,15 +107,16 @@ def delete(ledger: Ledger, job: Job, by: str | None = None) -> None:
 
     That somebody did is remembered; None is nobody.
     """
-    while job is not None:
-        joins = [mark(job.id, "all")]
+    found: Job | None = job
+    while found is not None:
+        joins = [mark(found.id, "all")]
         if by is not None:
-            joins.append(noted(ledger.store, job, by[:LONGEST_NAME]))
+            joins.append(noted(ledger.store, found, by[:LONGEST_NAME]))
         try:
-            ledger.remove(job, *joins)
+            ledger.remove(found, *joins)
             return
         except Conflict:
-            job = ledger.job(job.recipe, job.id)
+            found = ledger.job(found.recipe, found.id)
 
 
 def delete_old(ledger: Ledger, recipe: str, keep: int) -> None:
@@ -135,12 +138,12 @@ def revoke(ledger: Ledger, job: Job) -> None:
             job = present(ledger, job)
 
 
-def mark(id: str, what: str):
+def mark(id: str, what: str) -> Join:
     """Return what adds a garbage mark to a commit."""
     return lambda batch: batch.put(keys.pack(("garbage", id)), codec.dumps(what))
 
 
-def sweep(store) -> int:
+def sweep(store: OrderedStore) -> int:
     """Remove at most a page of what is marked as garbage; return how many entries.
 
     A job's tasks go first, in commits of their own and until none is found, so that a slice
@@ -165,13 +168,13 @@ def sweep(store) -> int:
     return 0
 
 
-def _tasks(store, id):
+def _tasks(store: OrderedStore, id: str) -> Iterator[bytes]:
     for phase in PHASES:
         for key, _ in store.scan(*keys.span((id, phase))):
             yield key
 
 
-def _data(store, id):
+def _data(store: OrderedStore, id: str) -> Iterator[bytes]:
     yield from engine.leftovers(store, id)
     yield from output(store).keys(id)
     for what in ("bad", "next", "outbox"):
@@ -179,4 +182,8 @@ def _data(store, id):
             yield key
 
 
-_FOUND = {"all": _tasks, "data": _data, "between": engine.leftovers}
+_FOUND: dict[str, Callable[[OrderedStore, str], Iterator[bytes]]] = {
+    "all": _tasks,
+    "data": _data,
+    "between": engine.leftovers,
+}

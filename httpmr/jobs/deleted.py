@@ -5,12 +5,12 @@
 Jobs that make room for newer ones are not noted: nobody did that.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from httpmr import codec, keys
-from httpmr.interfaces import Batch, OrderedStore
+from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.state import Job
 
 KEPT = 20
@@ -26,12 +26,12 @@ class Deleted(NamedTuple):
     state: str
 
 
-def noted(store: OrderedStore, job: Job, by: str) -> Callable[[Batch], None]:
+def noted(store: OrderedStore, job: Job, by: str) -> Join:
     """Return what notes the deletion in the commit that removes the job's record."""
     note = codec.dumps([store.now(), by, job.state])
     older = [key for key, _ in islice(_found(store, job.recipe), KEPT - 1, None)]
 
-    def join(batch):
+    def join(batch: Batch) -> None:
         for key in older:
             batch.delete(key)
         batch.put(keys.pack(("deleted", job.recipe, job.id)), note)
@@ -47,5 +47,5 @@ def deleted(store: OrderedStore, recipe: str) -> list[Deleted]:
     ]
 
 
-def _found(store, recipe):
+def _found(store: OrderedStore, recipe: str) -> Iterator[tuple[bytes, bytes]]:
     return store.scan(*keys.span(("deleted", recipe)), limit=2 * KEPT, reverse=True)

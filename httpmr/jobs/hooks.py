@@ -7,13 +7,12 @@ few failures it is let be.
 
 import logging
 import time
-from collections.abc import Callable
 
 from httpmr.engine import blame
 from httpmr.errors import Conflict
 from httpmr.jobs.job import Job
 from httpmr.ledger import Ledger
-from httpmr.recipe import Recipe
+from httpmr.recipe import Hook, Recipe
 from httpmr.state import Job as Record
 
 AGAIN = 60.0
@@ -44,9 +43,10 @@ def tell(recipe: Recipe, ledger: Ledger, record: Record, since: float | None = N
         try:
             record = ledger.change(record, telling=[mark, now + AGAIN, tries], told=told)
         except Conflict:
-            record = ledger.job(record.recipe, record.id)
-            if record is None or _event(record, since) != (event, mark):
+            found = ledger.job(record.recipe, record.id)
+            if found is None or _event(found, since) != (event, mark):
                 return
+            record = found
             continue
         if tries > TRIES:
             _log.error("job %s: on_%s failed %d times, and is let be", record.id, event, TRIES)
@@ -55,21 +55,24 @@ def tell(recipe: Recipe, ledger: Ledger, record: Record, since: float | None = N
         return
 
 
-def _event(record, since):
-    """Return what there is to tell of a job, and what tells it from the same at another time."""
+def _event(record: Record, since: float | None) -> tuple[str, str]:
+    """Return what there is to tell of a job, and what tells it from the same at another time.
+
+    Both are empty where there is nothing to tell.
+    """
     if record.state == "done":
         return "done", f"done {record.round}"
     if record.state == "failed" or (record.state == "paused" and record.error):
-        place = [record.error.get(name) for name in ("phase", "shard", "slice")]
+        place = [(record.error or {}).get(name) for name in ("phase", "shard", "slice")]
         return "error", f"error {place} {record.acts[-1:]}"
     if record.state != "running":
-        return None, None
+        return "", ""
     if since is not None:
         return "stalled", f"stalled {since:.2f}"
     return "start", "start"
 
 
-def _called(hook: Callable, job: Job) -> bool:
+def _called(hook: Hook, job: Job) -> bool:
     began = time.monotonic()
     try:
         hook(job)
@@ -81,7 +84,7 @@ def _called(hook: Callable, job: Job) -> bool:
         return False
 
 
-def _noted(ledger, record, mark):
+def _noted(ledger: Ledger, record: Record | None, mark: str) -> None:
     while record is not None and mark not in record.told:
         try:
             record = ledger.change(record, told=[*record.told, mark][-_KEPT:], telling=None)

@@ -4,9 +4,12 @@ Every job id begins with the instance id, so that where several hosts each have 
 their own, a request that came to the wrong one is seen to.
 """
 
+from random import Random
+from typing import TypedDict
+
 from httpmr import codec, keys
 from httpmr.errors import Conflict, FormatError, WrongStore
-from httpmr.interfaces import Batch
+from httpmr.interfaces import Batch, OrderedStore
 
 FORMAT = (1, 0)
 """[major, minor] of what is stored: an older minor is read, another major refused.
@@ -18,33 +21,39 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _META = keys.pack(("meta",))
 
 
-def letters(rng, count: int) -> str:
+def letters(rng: Random, count: int) -> str:
     """Return `count` random letters that can stand in a URL and be read aloud."""
     return "".join(rng.choice(_LETTERS) for _ in range(count))
+
+
+class _Meta(TypedDict):
+    instance: str
+    secret: bytes
+    format: list[int]
 
 
 class Identity:
     """The meta record of one store, read once and kept."""
 
-    def __init__(self, store, rng):
+    def __init__(self, store: OrderedStore, rng: Random) -> None:
         self.store = store
         self.rng = rng
-        self._kept = None
+        self._kept: _Meta | None = None
 
     @property
-    def _meta(self):
+    def _meta(self) -> _Meta:
         # No cached_property: before Python 3.12 all of them share one lock, so that where a store
         # is slow, every thread would wait for the one that reads it, whatever its own store.
         if self._kept is None:
             self._kept = self._read()
         return self._kept
 
-    def _read(self):
+    def _read(self) -> _Meta:
         while True:
             stored = self.store.get([_META]).get(_META)
             if stored is not None:
                 return self._checked(codec.loads(stored))
-            meta = {
+            meta: _Meta = {
                 "instance": letters(self.rng, 6),
                 "secret": self.rng.randbytes(32),
                 "format": list(FORMAT),
@@ -58,7 +67,7 @@ class Identity:
                 continue  # another process was first: its record is the one
 
     @staticmethod
-    def _checked(meta):
+    def _checked(meta: _Meta) -> _Meta:
         major, minor = meta["format"]
         if (major, minor) > FORMAT or major != FORMAT[0]:
             raise FormatError(

@@ -3,17 +3,21 @@
 Every attribute but `found` reads the store afresh: others may carry the job on meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from httpmr import keys
+from httpmr.counters import Counters
 from httpmr.errors import JobError, UnknownJob
+from httpmr.interfaces import Pair
 from httpmr.jobs import status as told
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
 from httpmr.shuffle import output
+from httpmr.shuffle.reading import Entry
 from httpmr.sinks.stored import Stored
-from httpmr.state import PHASES, Task, tail
+from httpmr.state import PHASES, Plain, Task, tail
 from httpmr.state import Job as Record
 
 
@@ -24,7 +28,9 @@ class Job:
     "start", "done", "error" or "stalled", and `mark` is the same when that is told again.
     """
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, found: Record, event="", mark=""):
+    def __init__(
+        self, recipe: Recipe, ledger: Ledger, found: Record, event: str = "", mark: str = ""
+    ) -> None:
         self.id = found.id
         self.found = found
         self.recipe = recipe.name
@@ -47,13 +53,13 @@ class Job:
         return self.record.state
 
     @property
-    def counters(self) -> dict[str, int]:
+    def counters(self) -> Counters:
         """What user code counted with `httpmr.count` in the slices committed so far."""
         record = self.record
         return told.counted(record, self._tasks(record))
 
     @property
-    def bad_records(self) -> list[dict]:
+    def bad_records(self) -> list[Plain]:
         """The records and groups put aside, in input order.
 
         Each has key, message, traceback, kind ("record" or "group"), phase, shard and slice.
@@ -70,12 +76,12 @@ class Job:
         phases = PHASES[: PHASES.index(record.phase) + 1]
         return record, {phase: self._tasks(replace(record, phase=phase)) for phase in phases}
 
-    def status(self, keys: bool = True) -> dict:
+    def status(self, keys: bool = True) -> told.Status:
         """Return where the job stands, as plain data; `keys=False`: the error names none."""
         record = self.record
         return told.status(record, self._tasks(record), keys)
 
-    def output(self, after=None, until=None) -> Iterator[tuple]:
+    def output(self, after: Any = None, until: Any = None) -> Iterator[Pair]:
         """Yield (key, value) of stored output in key order, after < key <= until; None = open.
 
         JobError where the output went to another sink, which keeps it.
@@ -84,7 +90,7 @@ class Job:
             for value in values:
                 yield key, value
 
-    def groups(self, after=None, until=None) -> Iterator[tuple]:
+    def groups(self, after: Any = None, until: Any = None) -> Iterator[tuple[Any, Iterable[Any]]]:
         """Yield (key, iterable of its values) as `output` does, each key once."""
         entries = self._stored()
         stop = None if until is None else keys.pack(until)
@@ -94,7 +100,7 @@ class Job:
                 return
             yield key, values
 
-    def places(self, begin: tuple | None = None) -> Iterator[tuple]:
+    def places(self, begin: tuple[Any, int] | None = None) -> Iterator[tuple[Any, int, Any]]:
         """Yield (key, n, value), n counted from 0 for each key; from the place (key, n) on."""
         key, skipped = begin or (None, 0)
         entries = self._stored()
@@ -104,16 +110,16 @@ class Job:
             for n, value in enumerate(values, first):
                 yield found, n, value
 
-    def lasts(self) -> list:
+    def lasts(self) -> list[Any]:
         """Return the last keys of the stored output's blocks, in order, each once."""
         found = {keys.pack(entry.last): entry.last for entry in self._stored()}
         return [found[order] for order in sorted(found)]
 
-    def get(self, key) -> list:
+    def get(self, key: Any) -> list[Any]:
         """Return the values stored under one output key; none where there is no such key."""
         return list(self.values(key))
 
-    def values(self, key) -> Iterator:
+    def values(self, key: Any) -> Iterator[Any]:
         """Yield the values stored under one output key, however many, as they are read."""
         at = keys.pack(key)
         near = [
@@ -126,7 +132,7 @@ class Job:
                 yield from values
             return
 
-    def _stored(self):
+    def _stored(self) -> Iterable[Entry]:
         """The index of the stored output; what a retry gives anew is seen when it is whole."""
         record = self.record
         sink = self._made.of(record.params).sink
@@ -138,11 +144,11 @@ class Job:
         shown = tail(record.shown)
         return (entry for entry in entries if entry.run[0][1:] == shown)
 
-    def _tasks(self, record):
+    def _tasks(self, record: Record) -> list[Task]:
         """The tasks of the present phase; one that moves from open to done meanwhile, once."""
         tasks = {task.shard: task for task in self._ledger.tasks(record, "open")}
         tasks |= {task.shard: task for task in self._ledger.tasks(record, "done")}
         return [tasks[shard] for shard in sorted(tasks)]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<httpmr.Job {self.id} of {self.recipe}>"

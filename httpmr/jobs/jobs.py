@@ -6,10 +6,12 @@ Everything above this floor (the web, the command line) goes through here.
 import logging
 import random
 import time
+from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from httpmr import codec, engine
-from httpmr.budget import Budget
+from httpmr.budget import Budget, Clock
 from httpmr.engine.blame import check_key
 from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
 from httpmr.interfaces import OrderedStore
@@ -19,13 +21,14 @@ from httpmr.jobs.following import following
 from httpmr.jobs.hooks import tell
 from httpmr.jobs.identity import Identity
 from httpmr.jobs.job import Job
-from httpmr.jobs.links import Links, joined
+from httpmr.jobs.links import Links, Pointing, joined
 from httpmr.jobs.retry import retry
-from httpmr.jobs.steps import Address, Step, Stepper
+from httpmr.jobs.step import Address, Step
+from httpmr.jobs.steps import Stepper
 from httpmr.jobs.tried import emitted
 from httpmr.ledger import Ledger
 from httpmr.recipe import Recipe
-from httpmr.state import ENDED
+from httpmr.state import ENDED, Plain
 from httpmr.state import Job as Record
 
 STEPPERS = 32
@@ -42,18 +45,24 @@ class Jobs:
     """
 
     def __init__(
-        self, recipe: Recipe, store: OrderedStore, *, secret=None, rng=None, clock=time.monotonic
-    ):
+        self,
+        recipe: Recipe,
+        store: OrderedStore,
+        *,
+        secret: str | bytes | None = None,
+        rng: random.Random | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.recipe = recipe
         self.store = store
         self.rng = rng or random.SystemRandom()
         self.ledger = Ledger(store)
         self.links = Links(store, recipe.name)
         self._identity = Identity(store, self.rng)
-        self._secret = secret
+        self._secret = secret.encode() if isinstance(secret, str) else secret
         self._clock = clock
-        self._steppers = {}
-        self.then = None
+        self._steppers: dict[bytes, Stepper] = {}
+        self.then: Jobs | None = None
         """The Jobs of the next recipe, in a pipeline: each job here that is done has one there."""
 
     @property
@@ -64,10 +73,9 @@ class Jobs:
     @property
     def secret(self) -> bytes:
         """What tokens are signed with: random, kept in the store, the same on every host."""
-        secret = self._secret or self._identity.secret
-        return secret.encode() if isinstance(secret, str) else secret
+        return self._secret or self._identity.secret
 
-    def stepper(self, params: dict, learned=None) -> Stepper:
+    def stepper(self, params: Plain, learned: Any = None) -> Stepper:
         """Return what steps jobs with these parameters: RecipeError if there can be none.
 
         `learned` is what the partitioner did when they started.
@@ -83,11 +91,12 @@ class Jobs:
 
     # Start and find
 
-    def start(self, params: dict | None = None, *joins, by: str = "", last=None) -> Job:
+    def start(
+        self, params: Plain | None = None, *joins: Pointing, by: str = "", last: Any = None
+    ) -> Job:
         """Start a job and return it; `joins` are added to the commit that creates it.
 
         `last` is the bound of what it reads, if that is known already.
-
         `by`, here and in each act below: who does it, in a few words; the job keeps them.
         Raises ParameterError for parameters the recipe does not take, InputError or OutputError
         where the source or the sink cannot be used.
@@ -102,7 +111,7 @@ class Jobs:
         learned = recipe.learned(emitted(recipe, self._clock))
         now = self.store.now()
         newest = next(iter(self.all(limit=1)), None)
-        id = self._identity.job(now, newest and newest.id)
+        id = self._identity.job(now, newest.id if newest else None)
         record = Record(
             id,
             recipe.name,
@@ -143,10 +152,10 @@ class Jobs:
                 return self._job(record)
         return None
 
-    def _job(self, record):
+    def _job(self, record: Record) -> Job:
         return Job(self.recipe, self.ledger, record)
 
-    def _record(self, id) -> Record:
+    def _record(self, id: str) -> Record:
         self._identity.check(id)
         record = self.ledger.job(self.recipe.name, id)
         if record is None:
@@ -188,7 +197,7 @@ class Jobs:
         if self.recipe.hooked:
             self._tidy(tell, self.recipe, self.ledger, record, since)
 
-    def _unmade(self, record, error):
+    def _unmade(self, record: Record, error: RecipeError) -> Step:
         """Pause a job that the recipe, as it is now, cannot be made for."""
         if record.state == "running":
             message = f"its parameters do not fit the code any more: {error.message}"
@@ -204,31 +213,23 @@ class Jobs:
         return self.stepper(record.params, record.learned).here(record)
 
     def run(
-        self, processes: int = 1, job: Job | None = None, progress=None, params: dict | None = None
+        self,
+        processes: int = 1,
+        job: Job | None = None,
+        progress: local.Progress | None = None,
+        params: Plain | None = None,
     ) -> Job:
         """Carry a job, or a new one with these parameters, until it runs no more; return it.
 
         In a pipeline those that follow it are carried on too, and the last of them is returned.
-
         `progress(status)` is called a few times a second.
         """
-        if not isinstance(processes, int) or processes < 1:
-            raise RecipeError(f"processes must be a whole number from 1, not {processes!r:.40}")
-        if processes > 1:
-            local.check(self)
-        job = job or self.start(params)
-        tell = progress and local.telling(job, progress)
-        if processes == 1:
-            local.work(self, job.id, tell)
-        else:
-            local.work_in(processes, self, job.id, tell)
-        after = self.following(job.record)
-        return job if after is None else self.then.run(processes, after, progress)
+        return local.run(self, processes, job, progress, params)
 
-    def _ended(self):
+    def _ended(self) -> None:
         self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
 
-    def _tidy(self, work, *args):
+    def _tidy(self, work: Callable[..., object], *args: Any) -> None:
         """Do what any later request may do as well: no reason to fail this one."""
         try:
             work(*args)
@@ -269,7 +270,7 @@ class Jobs:
 
     # Links
 
-    def start_link(self, every: float | None = None, params: dict | None = None) -> int:
+    def start_link(self, every: float | None = None, params: Plain | None = None) -> int:
         """Make or change the start link, which keeps the parameters; return its generation.
 
         `every` is in seconds.

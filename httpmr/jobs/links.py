@@ -7,29 +7,39 @@ handed out. The tokens themselves are `web.security`'s.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from httpmr import codec, keys
 from httpmr.errors import Conflict, UnknownJob
-from httpmr.interfaces import Batch
+from httpmr.interfaces import Batch, Join, OrderedStore
+from httpmr.jobs.job import Job
+from httpmr.state import Job as Record
+from httpmr.state import Plain
+
+if TYPE_CHECKING:
+    from httpmr.jobs.jobs import Jobs
+
+Pointing = Callable[[str], Join]
+"""From the id of a job that is about to start, what points at it in the same commit."""
 
 
 class Links:
     """The links of one recipe."""
 
-    def __init__(self, store, recipe: str):
+    def __init__(self, store: OrderedStore, recipe: str) -> None:
         self.store = store
         self.recipe = recipe
 
-    def _key(self, kind):
+    def _key(self, kind: str) -> bytes:
         return keys.pack(("link", self.recipe, kind))
 
-    def _read(self, kind):
+    def _read(self, kind: str) -> tuple[bytes | None, Plain]:
         key = self._key(kind)
         stored = self.store.get([key]).get(key)
-        blank = {"generation": 0, "made": False, "every": None, "params": {}, "job": None}
+        blank: Plain = {"generation": 0, "made": False, "every": None, "params": {}, "job": None}
         return stored, (blank if stored is None else codec.loads(stored))
 
-    def _change(self, kind, change: Callable[[dict], dict]) -> dict:
+    def _change(self, kind: str, change: Callable[[Plain], Plain]) -> Plain:
         while True:
             stored, link = self._read(kind)
             changed = link | change(link)
@@ -44,9 +54,10 @@ class Links:
                 continue
             return changed
 
-    def make(self, kind: str, **fields) -> int:
+    def make(self, kind: str, **fields: Any) -> int:
         """Make the link, or change its `every` and `params`; return its generation."""
-        return self._change(kind, lambda link: {"made": True, **fields})["generation"]
+        generation: int = self._change(kind, lambda _: {"made": True, **fields})["generation"]
+        return generation
 
     def generation(self, kind: str) -> int | None:
         """Return the link's generation; None if it was never made, or is revoked."""
@@ -57,7 +68,7 @@ class Links:
         """End every URL of the link that was handed out."""
         self._change(kind, lambda link: {"made": False, "generation": link["generation"] + 1})
 
-    def follow(self, generation: int) -> tuple[dict, Callable[[str], Callable[[Batch], None]]]:
+    def follow(self, generation: int) -> tuple[Plain, Pointing]:
         """Return the start link and what makes the join that points it at a new job's id.
 
         UnknownJob where the generation is not the present one.
@@ -66,8 +77,8 @@ class Links:
         if not link["made"] or link["generation"] != generation:
             raise UnknownJob("there is no such start link: it was never made, or was revoked")
 
-        def pointing(id):
-            def join(batch):
+        def pointing(id: str) -> Join:
+            def join(batch: Batch) -> None:
                 batch.expect(self._key("start"), stored)
                 batch.put(self._key("start"), codec.dumps(link | {"job": id}))
 
@@ -76,7 +87,7 @@ class Links:
         return link, pointing
 
 
-def joined(jobs, generation: int):
+def joined(jobs: "Jobs", generation: int) -> Job:
     """Return the start link's job: one that runs or is paused, or younger than `every`.
 
     In a pipeline one whose successor runs is as good. Otherwise starts one, and points the link
@@ -93,12 +104,12 @@ def joined(jobs, generation: int):
             continue
 
 
-def _unfinished(jobs, record):
+def _unfinished(jobs: "Jobs", record: Record) -> bool:
     if record.state in ("running", "paused"):
         return True
     after = jobs.following(record)
-    return after is not None and _unfinished(jobs.then, after.found)
+    return bool(after and jobs.then and _unfinished(jobs.then, after.found))
 
 
-def _young(jobs, record, every):
+def _young(jobs: "Jobs", record: Record, every: float | None) -> bool:
     return every is not None and jobs.store.now() - record.started < every

@@ -6,20 +6,57 @@ The same steps as over HTTP, on the same store: other lanes may work on the job 
 import multiprocessing
 import signal
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from httpmr.budget import Clock
 from httpmr.errors import JobError, RecipeError, Unavailable, Uncertain
+from httpmr.jobs.job import Job
+from httpmr.jobs.status import Status
+from httpmr.state import Plain
+
+if TYPE_CHECKING:
+    from httpmr.jobs.jobs import Jobs
+
+Progress = Callable[[Status], object]
+Tell = Callable[[], object]
 
 _PATIENCE = 60.0
 _PROGRESS_EVERY = 0.2
 
 
-def work(jobs, id: str, tell=None, sleep=time.sleep, clock=time.monotonic) -> None:
+def run(
+    jobs: "Jobs", processes: int, job: Job | None, progress: Progress | None, params: Plain | None
+) -> Job:
+    """Carry a job, or a new one, to its end, and those that follow it; see Jobs.run."""
+    if not isinstance(processes, int) or processes < 1:
+        raise RecipeError(f"processes must be a whole number from 1, not {processes!r:.40}")
+    if processes > 1:
+        check(jobs)
+    job = job or jobs.start(params)
+    tell = progress and telling(job, progress)
+    if processes == 1:
+        work(jobs, job.id, tell)
+    else:
+        work_in(processes, jobs, job.id, tell)
+    after = jobs.following(job.record)
+    return jobs.then.run(processes, after, progress) if jobs.then and after else job
+
+
+def work(
+    jobs: "Jobs",
+    id: str,
+    tell: Tell | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Clock = time.monotonic,
+) -> None:
     """Step the job until it does not run any more.
 
     `tell()` is called after each step. Unavailable is raised once the store has been away for a
     minute on end.
     """
-    away_since, pause = None, 0.05
+    away_since: float | None = None
+    pause = 0.05
     while True:
         try:
             step = jobs.step(id)
@@ -40,7 +77,7 @@ def work(jobs, id: str, tell=None, sleep=time.sleep, clock=time.monotonic) -> No
             sleep(0.05)
 
 
-def check(jobs) -> None:
+def check(jobs: "Jobs") -> None:
     """Raise RecipeError where several processes cannot work on a job, before there is one."""
     if not jobs.store.durable:
         raise RecipeError(
@@ -51,7 +88,7 @@ def check(jobs) -> None:
         raise RecipeError("several processes need fork, which this system lacks; use one process")
 
 
-def work_in(processes: int, jobs, id: str, tell=None) -> None:
+def work_in(processes: int, jobs: "Jobs", id: str, tell: Tell | None = None) -> None:
     """Step the job in that many forked processes until it does not run any more.
 
     A process that dies costs the others only its lease.
@@ -75,7 +112,7 @@ def work_in(processes: int, jobs, id: str, tell=None) -> None:
         )
 
 
-def _child(jobs, id):
+def _child(jobs: "Jobs", id: str) -> None:
     # Ctrl-C reaches every process of a terminal; what to say about it is the parent's, and
     # whether to ignore it, as in the background.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
@@ -85,11 +122,11 @@ def _child(jobs, id):
     work(jobs, id)
 
 
-def telling(job, progress, clock=time.monotonic):
+def telling(job: Job, progress: Progress, clock: Clock = time.monotonic) -> Tell:
     """Return a function that calls `progress(status)` at most a few times a second."""
-    last = None
+    last: float | None = None
 
-    def tell():
+    def tell() -> None:
         nonlocal last
         now = clock()
         if last is None or now - last >= _PROGRESS_EVERY:

@@ -14,7 +14,7 @@ from httpmr.recipe import Recipe
 from httpmr.state import Job, after
 
 
-def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict, by: str = "") -> Job:
+def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict[str, str], by: str = "") -> Job:
     """Let a done job run again for what was put aside, by the code of these versions.
 
     Unfit where there is nothing to map again, or where the sink cannot take it.
@@ -43,7 +43,7 @@ def retry(ledger: Ledger, job: Job, recipe: Recipe, versions: dict, by: str = ""
             job = present(ledger, job)
 
 
-def _check(ledger, job, recipe):
+def _check(ledger: Ledger, job: Job, recipe: Recipe) -> None:
     if after(job.state, "retry") is None:
         raise Unfit(f"a job that is {job.state} cannot retry", state=job.state)
     if not job.bad_records:

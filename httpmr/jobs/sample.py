@@ -6,18 +6,22 @@ nothing. From how long that took, and how much it was, follows what the whole jo
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from httpmr import counters, keys
+from httpmr.budget import Clock
+from httpmr.counters import Counters
 from httpmr.engine import blame
-from httpmr.interfaces import Batch, Reducer, Source
+from httpmr.interfaces import Batch, Mapper, Pair, Reducer, Source
 from httpmr.jobs.jobs import Jobs
-from httpmr.jobs.tried import Tried, divided, mapped
+from httpmr.jobs.tried import More, Parts, Tried, divided, mapped
 from httpmr.recipe import Recipe
 from httpmr.sinks.stored import Stored
 from httpmr.sources import Memory
+from httpmr.state import Plain
 from httpmr.stores import MemoryStore
 
 RESULTS = 1000
@@ -36,9 +40,9 @@ class Sample:
     """
 
     records: list[Tried]
-    results: list[tuple]
-    bad: list[dict]
-    counters: dict[str, int]
+    results: list[Pair]
+    bad: list[Plain]
+    counters: Counters
     total: int | None
     seconds: float | None
     bytes: int | None
@@ -49,17 +53,17 @@ def sample(
     recipe: Recipe,
     count: int = 200,
     seconds: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = time.monotonic,
 ) -> Sample:
     """Try the recipe on at most `count` records, for about `seconds`, by default those of a slice.
 
     Nothing is written. Raises InputError where the source cannot be read.
     """
-    seconds = recipe.slice_seconds if seconds is None else seconds
+    most = recipe.slice_seconds if seconds is None else seconds
     began = clock()
 
-    def within(share):
-        return clock() - began < share * seconds
+    def within(share: float) -> bool:
+        return clock() - began < share * most
 
     parts, whole = divided(recipe.source, lambda: within(1 / 8))
     records, ended, mapping = mapped(recipe, parts, count, lambda: within(1 / 2), clock)
@@ -76,18 +80,21 @@ def sample(
         made.bad() if reduced else [],
         made.job.counters,
         total if whole else None,
-        None if times is None else total * reading + times * (mapping + made.seconds),
+        None
+        if times is None or total is None
+        else total * reading + times * (mapping + made.seconds),
         None if times is None else round(times * made.store.between),
         cut,
     )
 
 
-def _counted(source: Source, parts, more, clock) -> tuple[int | None, float]:
+def _counted(source: Source, parts: Parts, more: More, clock: Clock) -> tuple[int | None, float]:
     """Return how many records there are, and the seconds it takes to read one.
 
     As many of the parts are counted as there is time for; None where that is not even one.
     """
-    whole, read, began = [], 0, clock()
+    whole: list[int] = []
+    read, began = 0, clock()
     for after, until in parts:
         number = 0
         for number, _ in enumerate(source.read(after, until), 1):
@@ -105,14 +112,14 @@ def _counted(source: Source, parts, more, clock) -> tuple[int | None, float]:
 class _Reduced:
     """A job over what the records emitted; records are its numbers."""
 
-    def __init__(self, recipe, records, clock):
+    def __init__(self, recipe: Recipe, records: list[Tried], clock: Clock) -> None:
         self.records = records
-        self.reducer = recipe.reducer and _Timed(recipe.reducer, clock)
+        self.reducer = _Timed(recipe.reducer, clock) if recipe.reducer else None
         self.store = _Weighing()
         numbered = replace(
             recipe,
             source=Memory({n: n for n, one in enumerate(records) if one.error is None}),
-            mapper=self.emitted,
+            mapper=_Emitted(records),
             reducer=self.reducer,
             combiner=recipe.combine,
             sink=Stored(),
@@ -120,38 +127,33 @@ class _Reduced:
             max_bad_records=len(records) + RESULTS,
             version="sample",
         )
-        self.uncombined = []
+        self.uncombined: list[Plain] = []
         self.jobs = Jobs(numbered, self.store)
         self.job = self.jobs.start()
 
-    def emitted(self, number, _):
-        one = self.records[number]
-        for name, n in one.counted.items():
-            counters.count(name, n)
-        return one.pairs
-
-    def run(self, more) -> str | None:
+    def run(self, more: More) -> str | None:
         """Carry it on while there is time, past what fails; return why that is not to its end."""
         while more():
             job = self.jobs.step(self.job.id).job
             if job.state == "done":
                 return None
-            if job.state == "paused" and "past" in job.error:
-                if "cursor" not in job.error["past"]:  # a combiner's, which is not put aside
-                    self.uncombined.append(job.error)
+            error = job.error or {}
+            if job.state == "paused" and "past" in error:
+                if "cursor" not in error["past"]:  # a combiner's, which is not put aside
+                    self.uncombined.append(error)
                 self.jobs.skip(job.id)
             elif job.state != "running":
-                return job.error["message"]
+                return str(error["message"])
         return "time was up before all was reduced"
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         return self.reducer.seconds if self.reducer else 0.0
 
-    def results(self):
+    def results(self) -> list[Pair]:
         return list(islice(self.job.output(), RESULTS))
 
-    def bad(self) -> list[dict]:
+    def bad(self) -> list[Plain]:
         """Return the groups that failed; records whose pairs could not be stored are told so."""
         groups = list(self.uncombined)
         for one in self.job.bad_records:
@@ -163,15 +165,28 @@ class _Reduced:
         return groups
 
 
+class _Emitted(Mapper):
+    """Gives what the records emitted; they are known by their numbers."""
+
+    def __init__(self, records: list[Tried]) -> None:
+        self.records = records
+
+    def map(self, number: int, _: Any) -> list[Pair]:
+        one = self.records[number]
+        for name, n in one.counted.items():
+            counters.count(name, n)
+        return one.pairs
+
+
 class _Timed(Reducer):
     """A reducer that notes how long it takes."""
 
-    def __init__(self, reducer, clock):
+    def __init__(self, reducer: Reducer, clock: Clock) -> None:
         self.reducer = reducer
         self.clock = clock
         self.seconds = 0.0
 
-    def reduce(self, key, values) -> Iterator[tuple]:
+    def reduce(self, key: Any, values: Iterator[Any]) -> Iterable[Pair]:
         began = self.clock()
         try:
             pairs = self.reducer.reduce(key, values)

@@ -1,7 +1,11 @@
 """Where a job stands, told from its record and its tasks: plain computing, no store."""
 
+from collections.abc import Iterable
+from typing import TypedDict
+
 from httpmr import counters
-from httpmr.state import PHASES, Job, Task
+from httpmr.counters import Counters
+from httpmr.state import PHASES, Job, Plain, Task
 
 WEIGHTS = {"split": 2, "map": 60, "merge": 8, "reduce": 25, "publish": 3, "cleanup": 2}
 """How much of a job each phase is taken to be."""
@@ -9,7 +13,32 @@ WEIGHTS = {"split": 2, "map": 60, "merge": 8, "reduce": 25, "publish": 3, "clean
 _NOT_YET = 0.999  # all is not done before the job is
 
 
-def status(record: Job, tasks: list[Task], keys: bool = True) -> dict:
+class Shards(TypedDict):
+    """How many shards the present phase has, and how many of them are done."""
+
+    total: int
+    done: int
+
+
+class Status(TypedDict):
+    """Where a job stands, as plain data. Times are Unix seconds by the store's clock."""
+
+    job: str
+    recipe: str
+    state: str
+    phase: str
+    progress: float  # 0 to 1
+    records: int
+    slices: int
+    counters: Counters
+    bad_records: int
+    shards: Shards
+    started: float
+    finished: float | None
+    error: str | None
+
+
+def status(record: Job, tasks: list[Task], keys: bool = True) -> Status:
     """Return it as plain data; `tasks` are those of the present phase. See Job.status."""
     mapped = sum(task.records for task in tasks) if record.phase == "map" else 0
     return {
@@ -29,12 +58,12 @@ def status(record: Job, tasks: list[Task], keys: bool = True) -> dict:
     }
 
 
-def _in_phase(record, numbers):
+def _in_phase(record: Job, numbers: Iterable[int]) -> int:
     """What the tasks of the present phase add; when the job is done it is in the record."""
     return 0 if record.state == "done" else sum(numbers)
 
 
-def counted(record: Job, tasks: list[Task]) -> dict[str, int]:
+def counted(record: Job, tasks: list[Task]) -> Counters:
     """Return what user code counted in the slices committed so far."""
     total = record.counters
     if record.state != "done":
@@ -55,7 +84,7 @@ def passed(tasks: list[Task]) -> float:
     return sum(task.progress * (task.marked + 1) for task in tasks) / max(1, weight)
 
 
-def _progress(record, tasks):
+def _progress(record: Job, tasks: list[Task]) -> float:
     if record.state == "done":
         return 1.0
     phases = [p for p in PHASES if record.partitions or p not in ("merge", "reduce")]
@@ -64,7 +93,7 @@ def _progress(record, tasks):
     return min(round((before + WEIGHTS[record.phase] * passed(tasks)) / whole, 4), _NOT_YET)
 
 
-def _error(error, with_keys):
+def _error(error: Plain | None, with_keys: bool) -> str | None:
     if error is None:
         return None
     if "past" in error:
@@ -73,5 +102,5 @@ def _error(error, with_keys):
         name = error["message"].partition(":")[0]
         return f"a {error['kind']} could not be processed ({name}); the job's owner can see which"
     if with_keys:
-        return error["message"]
+        return str(error["message"])
     return "the job stopped for a reason that its owner can see"

@@ -5,12 +5,12 @@ be called by any number of processes at once, and be killed anywhere.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import NamedTuple
+from random import Random
 
 from httpmr import engine
-from httpmr.budget import Budget
+from httpmr.budget import Budget, Clock
 from httpmr.engine import blame
 from httpmr.errors import (
     Conflict,
@@ -23,34 +23,19 @@ from httpmr.errors import (
     Uncertain,
     UserCodeError,
 )
-from httpmr.interfaces import Slice
+from httpmr.interfaces import Join, Pair, Slice
 from httpmr.jobs.lease import Lease
+from httpmr.jobs.step import Address, Step
 from httpmr.jobs.version import checked, versions
 from httpmr.ledger import Lanes, Ledger, receipt
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
-from httpmr.state import ENDED, Job, Outcome
+from httpmr.state import ENDED, Job, Outcome, Task
 
 _log = logging.getLogger("httpmr.slice")
 _LOOK_AT = 32
 _AIMED = 0.95  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
-
-
-class Address(NamedTuple):
-    """A slice: number `n` of a shard of a phase."""
-
-    phase: str
-    shard: tuple[int, ...]
-    n: int
-
-
-class Step(NamedTuple):
-    """What a step did, the job after it, and where the same lane goes on (None: no idea)."""
-
-    did: str  # "slice", "busy", "stale" or "lost"
-    job: Job
-    next: Address | None
 
 
 class Stepper:
@@ -59,7 +44,9 @@ class Stepper:
     `rng` chooses among free shards, so that lanes spread; `clock` times slices, in seconds.
     """
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, rng, clock, ended: Callable[[], None]):
+    def __init__(
+        self, recipe: Recipe, ledger: Ledger, rng: Random, clock: Clock, ended: Callable[[], None]
+    ) -> None:
         self.recipe = recipe
         self.ledger = ledger
         self.rng = rng
@@ -67,9 +54,10 @@ class Stepper:
         self.ended = ended
         self.versions = versions(recipe)
         self.lanes = Lanes(ledger.store, recipe.name, recipe.max_lanes)
-        self.joins = None  # whether the sink joins; asked once
-        self.after = {}  # by phase: seconds from the last record to the end of the commit
-        self.slowest = {}  # by phase: seconds of the slowest record of late
+        self.joins: bool | None = None  # whether the sink joins; asked once
+        # By phase, seconds: from the last record to the end of the commit; the slowest of late.
+        self.after: dict[str, float] = {}
+        self.slowest: dict[str, float] = {}
 
     def step(self, job: Job, at: Address | None, budget: Budget | None, driver: str = "") -> Step:
         """Do at most one slice: of the shard `at`, if that is its present one, or of any.
@@ -85,7 +73,7 @@ class Stepper:
         if place is None and job.state == "running":
             return Step("busy", job, at)  # and no shard need be given away for this lane
         job = self._turned(job)
-        if job.state != "running":
+        if place is None or job.state != "running":
             return Step("stale", job, None)
         if at is None:
             task = self._free(job)
@@ -122,9 +110,9 @@ class Stepper:
         if job.state != "running":
             return None
         task = self._free(job) or next(self.ledger.tasks(job, "open"), None)
-        return task and Address(task.phase, task.shard, task.slice)
+        return Address(task.phase, task.shard, task.slice) if task else None
 
-    def _free(self, job):
+    def _free(self, job: Job) -> Task | None:
         """Choose at random among the first free shards; what runs alone comes last, in turn."""
         now = self.ledger.store.now()
         tasks = self.ledger.tasks(job, "open")
@@ -136,24 +124,24 @@ class Stepper:
                 return self.rng.choice(free)
         return first if first and first.alone and first.lease <= now else None
 
-    def _in_turn(self, job, task):
+    def _in_turn(self, job: Job, task: Task) -> bool:
         """Whether nothing is open before a shard that runs alone."""
         first = self.ledger.tasks(job, "open", limit=1)
         return not task.alone or [task.shard] == [other.shard for other in first]
 
-    def _turned(self, job):
+    def _turned(self, job: Job) -> Job:
         """Turn the page if it can be turned; whoever sees the job end says so."""
         turned = self.ledger.turn(job, engine.following)
         if turned.state != job.state:
             self._note_end(turned)
         return turned
 
-    def _note_end(self, job):
+    def _note_end(self, job: Job) -> None:
         _log.info("job %s is %s", job.id, job.state)
         if job.state in ENDED:
             self.ended()
 
-    def _tuned(self, task, began):
+    def _tuned(self, task: Task, began: float) -> Budget:
         """Return the budget of a slice that shall be over, claim and commit and all, in time.
 
         The time is nearly `slice_seconds`, or less where a slice of the shard was killed. What is
@@ -169,7 +157,7 @@ class Stepper:
         slowest = min(self.slowest.get(task.phase, 0.0), seconds / 4)
         return Budget(seconds, clock=self.clock, expected=slowest)
 
-    def _slice(self, job: Job, lease: Lease, budget: Budget):
+    def _slice(self, job: Job, lease: Lease, budget: Budget) -> tuple[Task, Job]:
         """Run and commit the slice that was claimed."""
         phase = lease.task.phase
         done = self._committed(job, lease, budget)
@@ -178,11 +166,11 @@ class Stepper:
         return done
 
     @staticmethod
-    def _note(times, phase, seconds):
+    def _note(times: dict[str, float], phase: str, seconds: float) -> None:
         """Keep the longest of late: one that was long is forgotten over some dozens of slices."""
         times[phase] = max(seconds, _FADING * times.get(phase, 0.0))
 
-    def _committed(self, job, lease, budget):
+    def _committed(self, job: Job, lease: Lease, budget: Budget) -> tuple[Task, Job]:
         try:
             outcome = self._run(lease, budget)
             task = lease.task
@@ -210,13 +198,13 @@ class Stepper:
         )
         return done
 
-    def _shared(self, job, task, outcome):
+    def _shared(self, job: Job, task: Task, outcome: Outcome) -> Outcome:
         """The outcome with half of what is left given away, if another lane stands idle."""
         if task.phase != "map" or not outcome.marks or not self.ledger.wanted(job):
             return outcome
         return engine.shed(task, outcome)
 
-    def _run(self, lease, budget) -> Outcome:
+    def _run(self, lease: Lease, budget: Budget) -> Outcome:
         task = lease.task
         try:
             store = self.ledger.store
@@ -229,7 +217,7 @@ class Stepper:
             blame.passes(error)
             return self._broken(task, f"the {task.phase} phase", error)
 
-    def _broken(self, task, what, error):
+    def _broken(self, task: Task, what: str, error: BaseException) -> Outcome:
         """Return the pause for an error in a plug-in; raise Unavailable where it is passing."""
         if isinstance(error, HttpmrError) and not isinstance(error, (Unavailable, Uncertain)):
             return blame.paused(task, error.message)
@@ -237,8 +225,9 @@ class Stepper:
             raise blame.away(error) from error
         return blame.paused(task, f"{what} failed: {blame.told(error)}")
 
-    def _commit(self, job, lease, outcome):
-        task, joins, took = lease.task, [], self.clock() - lease.began
+    def _commit(self, job: Job, lease: Lease, outcome: Outcome) -> tuple[Task, Job]:
+        task, took = lease.task, self.clock() - lease.began
+        joins: list[Join] = []
         if outcome.blocks:
             joins.append(lambda batch: Runs(self.ledger.store).put(batch, job.id, outcome.blocks))
         if outcome.pairs:
@@ -246,7 +235,7 @@ class Stepper:
         allowed = self.recipe.max_bad_records
         return self.ledger.commit(job, task, outcome, *joins, allowed=allowed, took=took)
 
-    def _sink(self, job, task, pairs):
+    def _sink(self, job: Job, task: Task, pairs: Sequence[Pair]) -> Join:
         """Write the pairs now, or return what joins them to the commit."""
         sink = self.recipe.sink
         if self.joins is None:
@@ -257,38 +246,34 @@ class Stepper:
         self.ledger.check(task)  # what is overtaken had better write nothing
         return receipt(task, sink.write(pairs, slice))
 
-    def _instead(self, task, outcome, error) -> Outcome:
+    def _instead(self, task: Task, outcome: Outcome, error: BaseException) -> Outcome:
         """Return what to commit instead of an outcome that could not be committed."""
-        of_a_record = isinstance(error, (UserCodeError, OverLimit)) or (
-            isinstance(error, OutputError) and hasattr(error, "key")
-        )
-        if not of_a_record:
+        of_the_sink = isinstance(error, OutputError) and not hasattr(error, "key")
+        if of_the_sink or not isinstance(error, (UserCodeError, OverLimit, OutputError)):
             return self._broken(task, f"the sink {self.recipe.sink!r:.80}", error)
         if not outcome.records or (task.phase == "merge" and outcome.records == 1):
             return self._untold(task, error)
-        mapping = task.phase == "map"
+        cursor = outcome.cursor
+        reducer = None if task.phase == "map" else self.recipe.reducer
         if isinstance(error, OverLimit):
-            kind = UserCodeError if mapping else GroupTooLarge
+            kind = UserCodeError if reducer is None else GroupTooLarge
             error = kind(f"it gives more than a commit can take: emit less ({error.message})")
-        if mapping:
-            function, key, kind = self.recipe.mapper.map, outcome.cursor, "record"
-        else:
-            key = outcome.cursor and outcome.cursor[0]
-            function, kind = self.recipe.reducer.reduce, "group"
-        return blame.refused(task, outcome, error, function, key, kind)
+        if reducer is None:
+            return blame.refused(task, outcome, error, self.recipe.mapper.map, cursor, "record")
+        return blame.refused(task, outcome, error, reducer.reduce, cursor and cursor[0], "group")
 
-    def _commit_instead(self, job, lease, outcome):
+    def _commit_instead(self, job: Job, lease: Lease, outcome: Outcome) -> tuple[Task, Job]:
         """Commit what puts a record aside, or pauses; without its key if that is the trouble."""
         try:
             return self._commit(job, lease, outcome)
         except (UserCodeError, OverLimit) as error:
             return self._commit(job, lease, self._untold(lease.task, error))
 
-    def _untold(self, task, error):
+    def _untold(self, task: Task, error: HttpmrError) -> Outcome:
         """Return the pause for what cannot even be told: its key is itself too much to store."""
         return blame.paused(task, f"the {task.phase} phase met a key too large: {error.message}")
 
-    def _let_go(self, task, error):
+    def _let_go(self, task: Task, error: BaseException) -> None:
         """Give the lease back; where the process is told to end, that may be for what it was at."""
         passing = isinstance(error, (Exception, KeyboardInterrupt))
         try:

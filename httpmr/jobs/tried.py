@@ -7,8 +7,10 @@ from itertools import islice, pairwise
 from typing import Any
 
 from httpmr import counters
+from httpmr.budget import Clock
+from httpmr.counters import Counters
 from httpmr.engine import blame
-from httpmr.interfaces import Source
+from httpmr.interfaces import Pair, Source
 from httpmr.recipe import Recipe
 
 PLACES = 16
@@ -22,6 +24,12 @@ EMITTING = 1000
 
 _MOST_PARTS = 4096
 
+More = Callable[[], bool]
+"""Whether there is time for more."""
+
+Parts = list[tuple[Any, Any]]
+"""Ranges of a source, (after, until)."""
+
 
 @dataclass
 class Tried:
@@ -29,13 +37,13 @@ class Tried:
 
     key: Any
     value: Any
-    pairs: list[tuple] = field(default_factory=list)
-    counted: dict[str, int] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
+    counted: Counters = field(default_factory=dict)
     error: str | None = None  # one line
     traceback: str | None = None
 
 
-def divided(source: Source, more) -> tuple[list[tuple], bool]:
+def divided(source: Source, more: More) -> tuple[Parts, bool]:
     """Return the parts (after, until) of the source, and whether that is all of it."""
     last = source.last()
     found, whole = [], True
@@ -47,7 +55,9 @@ def divided(source: Source, more) -> tuple[list[tuple], bool]:
     return list(pairwise([None, *found, last])), whole and len(found) < _MOST_PARTS
 
 
-def mapped(recipe: Recipe, parts, count, more, clock) -> tuple[list[Tried], bool, float]:
+def mapped(
+    recipe: Recipe, parts: Parts, count: int, more: More, clock: Clock
+) -> tuple[list[Tried], bool, float]:
     """Map records of parts all over the source; return them, whether it has no more, and seconds.
 
     At least one is mapped, however long it takes. The first, which pays for what is made once,
@@ -57,7 +67,8 @@ def mapped(recipe: Recipe, parts, count, more, clock) -> tuple[list[Tried], bool
     order = [place for first in range(step) for place in range(first, len(parts), step)]
     waiting = iter(order)
     reading = deque((place, recipe.source.read(*parts[place])) for place in islice(waiting, PLACES))
-    tried, spent = [], []
+    tried: list[tuple[int, Tried]] = []
+    spent: list[float] = []
     while reading and len(tried) < count and (not tried or more()):
         place, records = reading.popleft()
         record = next(records, None)
@@ -66,15 +77,15 @@ def mapped(recipe: Recipe, parts, count, more, clock) -> tuple[list[Tried], bool
             tried.append((place, _tried(recipe.mapper.map, *record)))
             spent.append(clock() - began)
             reading.append((place, records))
-        elif (place := next(waiting, None)) is not None:
-            reading.append((place, recipe.source.read(*parts[place])))
+        elif (other := next(waiting, None)) is not None:
+            reading.append((other, recipe.source.read(*parts[other])))
     tried.sort(key=lambda one: one[0])
     others = spent[1:] or spent
     seconds = len(spent) * sum(others) / max(1, len(others))
     return [one for _, one in tried], not reading, seconds
 
 
-def _tried(function, key, value) -> Tried:
+def _tried(function: Callable[[Any, Any], Any], key: Any, value: Any) -> Tried:
     one = Tried(key, value)
     try:
         with counters.collecting() as counted:
@@ -91,11 +102,11 @@ def _tried(function, key, value) -> Tried:
     return one
 
 
-def emitted(recipe: Recipe, clock: Callable[[], float]) -> Iterator[Any]:
+def emitted(recipe: Recipe, clock: Clock) -> Iterator[Any]:
     """Yield keys that records of the recipe emit, after half a slice's time at most."""
     until = clock() + recipe.slice_seconds / 2
 
-    def more():
+    def more() -> bool:
         return clock() < until
 
     parts, _ = divided(recipe.source, more)

@@ -11,6 +11,8 @@ import inspect
 import re
 import textwrap
 from hashlib import blake2b
+from types import FunctionType
+from typing import Any
 
 from httpmr.errors import Conflict
 from httpmr.interfaces import Sink, Source
@@ -57,11 +59,11 @@ def checked(ledger: Ledger, job: Job, now: dict[str, str]) -> Job:
         return ledger.job(job.recipe, job.id) or job
 
 
-def _digest(told):
+def _digest(told: Any) -> str:
     return blake2b(repr(told).encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
-def _told(value, depth):
+def _told(value: Any, depth: int) -> Any:
     """Return what makes a value what it is, the same in each process."""
     kind = type(value)
     if isinstance(value, _PLAIN) or depth > _DEEPEST:
@@ -81,7 +83,7 @@ def _told(value, depth):
     return [_class(kind), _settings(value, depth)]
 
 
-def _settings(value, depth):
+def _settings(value: Any, depth: int) -> list[Any]:
     """Return an object's public attributes that are plain or functions, and what it shows."""
     named = {n: v for n, v in getattr(value, "__dict__", {}).items() if not n.startswith("_")}
     settings = {n: v for n, v in named.items() if isinstance(v, _SIMPLE) or inspect.isfunction(v)}
@@ -89,17 +91,17 @@ def _settings(value, depth):
     return [shown, _told(settings, depth + 1)]
 
 
-def _class(kind):
+def _class(kind: type) -> list[Any]:
     """Return a class's name and source, and those of its bases, as far as they are the user's."""
     theirs = [base for base in kind.__mro__ if not _ours(base)]
     return [kind.__qualname__, *map(_source, theirs)]
 
 
-def _ours(kind):
+def _ours(kind: type) -> bool:
     return kind.__module__.partition(".")[0] in (_PACKAGE, "builtins", "abc", "typing")
 
 
-def _source(thing):
+def _source(thing: Any) -> Any:
     """Return the source without comments and layout; where there is none, the code itself."""
     try:
         text = textwrap.dedent(inspect.getsource(thing))
@@ -111,16 +113,16 @@ def _source(thing):
         return " ".join(text.split())
 
 
-def _compiled(thing):
+def _compiled(thing: Any) -> list[Any]:
     thing = getattr(thing, "__code__", thing)
     if inspect.iscode(thing):
         inside = [_compiled(c) if inspect.iscode(c) else repr(c) for c in thing.co_consts]
         return [thing.co_code, list(thing.co_names), inside]
-    inside = [value for _, value in sorted(vars(thing).items()) if inspect.isfunction(value)]
-    return [thing.__qualname__, *map(_compiled, inside)]
+    own = [value for _, value in sorted(vars(thing).items()) if inspect.isfunction(value)]
+    return [thing.__qualname__, *map(_compiled, own)]
 
 
-def _closed_over(function):
+def _closed_over(function: FunctionType) -> dict[str, Any]:
     """Return the plain values and functions that a function closes over; objects may change."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
