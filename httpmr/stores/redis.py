@@ -92,7 +92,9 @@ class RedisStore(OrderedStore):
         low, high = b"[" + start, b"(" + stop
         while start < stop and limit != 0:
             size = PAGE if limit is None else min(limit, PAGE)
-            ends = ["ZREVRANGEBYLEX", high, low] if reverse else ["ZRANGEBYLEX", low, high]
+            ends: list[str | bytes] = (
+                ["ZREVRANGEBYLEX", high, low] if reverse else ["ZRANGEBYLEX", low, high]
+            )
             keys, values = self._asked(partial(self._page, self._keys, (*ends, size)))
             yield from zip(keys, values, strict=True)
             if len(keys) < size:

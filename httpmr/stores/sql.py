@@ -25,7 +25,7 @@ from sqlalchemy.dialects import mysql
 from httpmr import sql
 from httpmr.errors import Conflict, RecipeError
 from httpmr.interfaces import KEY_BYTES
-from httpmr.stores.table import CLOCKS, TableStore
+from httpmr.stores.table import CLOCKS, Entries, TableStore
 
 CHUNK = 400  # keys in one statement
 
@@ -88,9 +88,7 @@ class SQLStore(TableStore):
             rows = connection.execute(statement, {"keys": keys[at : at + CHUNK]})
             yield from rows
 
-    def _page(
-        self, start: bytes, stop: bytes, size: int, reverse: bool
-    ) -> list[tuple[bytes, bytes]]:
+    def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> Entries:
         statement = self._downwards if reverse else self._upwards
         with sql.reading(self._engine) as connection:
             rows = connection.execute(statement, {"start": start, "stop": stop, "size": size})
@@ -105,13 +103,13 @@ class SQLStore(TableStore):
     def _delete(self, connection: Connection, keys: list[bytes]) -> None:
         connection.execute(self._delete_those, {"keys": keys})
 
-    def _insert(self, connection: Connection, entries: list[tuple[bytes, bytes]]) -> None:
+    def _insert(self, connection: Connection, entries: Entries) -> None:
         try:
             connection.execute(self._insert_one, _parameters(entries))
         except exc.IntegrityError as error:
             raise Conflict("a key is there that was expected absent") from error
 
-    def _upsert(self, connection: Connection, entries: list[tuple[bytes, bytes]]) -> None:
+    def _upsert(self, connection: Connection, entries: Entries) -> None:
         connection.execute(self._upsert_one, _parameters(entries))
 
     def _ask(self, connection: Connection) -> None:
@@ -162,7 +160,7 @@ class SQLStore(TableStore):
         return f"SQLStore({self.database!r}, table={self._table.name!r})"
 
 
-def _parameters(entries: Sequence[tuple[bytes, bytes]]) -> list[dict[str, bytes]]:
+def _parameters(entries: Entries) -> list[dict[str, bytes]]:
     return [{"key": key, "value": value} for key, value in entries]
 
 

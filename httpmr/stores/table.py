@@ -28,6 +28,7 @@ CLOCKS = {
 """What asks a server for its time; who has SQLite's file has one clock with its writers."""
 
 Answer = TypeVar("Answer")
+Entries = list[tuple[bytes, bytes]]
 
 
 class TableStore(OrderedStore):
@@ -57,9 +58,7 @@ class TableStore(OrderedStore):
         """Return what `get` does for keys, all different."""
 
     @abstractmethod
-    def _page(
-        self, start: bytes, stop: bytes, size: int, reverse: bool
-    ) -> list[tuple[bytes, bytes]]:
+    def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> Entries:
         """Return the first `size` entries of a scan."""
 
     @abstractmethod
@@ -75,11 +74,11 @@ class TableStore(OrderedStore):
         """Delete what is there of ascending keys."""
 
     @abstractmethod
-    def _insert(self, connection: Any, entries: list[tuple[bytes, bytes]]) -> None:
+    def _insert(self, connection: Any, entries: Entries) -> None:
         """Add entries; Conflict if one of the keys is there."""
 
     @abstractmethod
-    def _upsert(self, connection: Any, entries: list[tuple[bytes, bytes]]) -> None:
+    def _upsert(self, connection: Any, entries: Entries) -> None:
         """Add entries, or change the values of those that are there."""
 
     @abstractmethod
@@ -126,8 +125,8 @@ class TableStore(OrderedStore):
                     raise Conflict(f"{key!r} is not as expected", key=key)
             if gone := sorted(batch.deletes - batch.puts.keys()):
                 self._delete(connection, gone)
-            new: list[tuple[bytes, bytes]] = []
-            other: list[tuple[bytes, bytes]] = []
+            new: Entries = []
+            other: Entries = []
             for key, value in sorted(batch.puts.items()):
                 absent = batch.expected.get(key, b"") is None
                 (new if absent else other).append((key, value))
