@@ -1,13 +1,23 @@
 """How the parts of a key or a value are spread over named columns."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from httpmr.errors import OutputError, RecipeError
 from httpmr.interfaces import Pair
 
 
-def names(owner, what, given):
+class Columned(Protocol):
+    """A sink that spreads pairs: `key` and `value` as given, and as `names` has them."""
+
+    key: Any
+    value: Any
+    _key: tuple[str, ...]
+    _value: tuple[str, ...]
+    mode: str
+
+
+def names(owner: str, what: str, given: Any) -> tuple[str, ...]:
     """Return the names of columns as a tuple: one that stands for itself, or several."""
     found = (given,) if isinstance(given, str) else given
     if not isinstance(found, (tuple, list)) or not all(isinstance(name, str) for name in found):
@@ -22,7 +32,7 @@ def names(owner, what, given):
     return tuple(found)
 
 
-def spread(what, columns, given):
+def spread(what: str, columns: Sequence[str], given: Any) -> list[Any]:
     """Return one part for each column: of a tuple or list by position, of a dict by name.
 
     Anything else is one part. ValueError says how the parts do not fit.
@@ -37,11 +47,10 @@ def spread(what, columns, given):
     return list(parts)
 
 
-def rows(sink: Any, pairs: Iterable[Pair]) -> list[tuple[Any, list[Any]]]:
+def rows(sink: Columned, pairs: Iterable[Pair]) -> list[tuple[Any, list[Any]]]:
     """Return (key, parts) for each pair: a part for each column of the sink's key, then its value.
 
-    The sink has `key` and `value` as they were given, `_key` and `_value` as `names` has them,
-    and a `mode`. OutputError for a pair that does not fit.
+    OutputError for a pair that does not fit.
     """
     found = []
     for key, value in pairs:

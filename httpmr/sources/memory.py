@@ -2,11 +2,12 @@
 
 import reprlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from httpmr import keys
 from httpmr.errors import InputError, RecipeError, Unstorable
-from httpmr.interfaces import Source
+from httpmr.interfaces import Pair, Source
 
 
 class Memory(Source):
@@ -18,7 +19,7 @@ class Memory(Source):
         [('b', 2)]
     """
 
-    def __init__(self, records=()):
+    def __init__(self, records: Mapping[Any, Any] | Iterable[Pair] = ()) -> None:
         given = records.items() if isinstance(records, Mapping) else _pairs(records)
         packed = [(_pack(key), key, value) for key, value in given]
         if isinstance(records, Mapping):
@@ -29,15 +30,15 @@ class Memory(Source):
             if not self._packed[n - 1] < self._packed[n]:
                 raise _backwards(self._pairs[n - 1][0], self._pairs[n][0])
 
-    def read(self, after, until):
+    def read(self, after: Any, until: Any) -> Iterator[Pair]:
         start, stop = self._range(after, until)
         for n in range(start, stop):
             yield self._pairs[n]
 
-    def last(self):
+    def last(self) -> Any:
         return self._pairs[-1][0] if self._pairs else None
 
-    def split(self, after, until, shards):
+    def split(self, after: Any, until: Any, shards: int) -> Iterator[Any]:
         start, stop = self._range(after, until)
         # Counted from the first record, so that a split that goes on keeps its steps.
         step = max(1, stop // shards)
@@ -45,16 +46,16 @@ class Memory(Source):
             if n >= start:
                 yield self._pairs[n][0]
 
-    def _range(self, after, until):
+    def _range(self, after: Any, until: Any) -> tuple[int, int]:
         start = 0 if after is None else bisect_right(self._packed, keys.pack(after))
         stop = len(self._packed)
         return start, stop if until is None else bisect_right(self._packed, keys.pack(until))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({reprlib.repr(self._pairs)})"
 
 
-def _pairs(records):
+def _pairs(records: Iterable[Any]) -> Iterator[Pair]:
     remedy = "give a mapping, or an iterable of (key, value) tuples"
     if isinstance(records, (str, bytes)):
         raise RecipeError(f"Memory cannot be made of {type(records).__name__}: {remedy}")
@@ -62,12 +63,13 @@ def _pairs(records):
         for n, record in enumerate(records):
             if not isinstance(record, (tuple, list)) or len(record) != 2:
                 raise RecipeError(f"Memory: record {n} is {reprlib.repr(record)}: {remedy}")
-            yield record
+            key, value = record
+            yield key, value
     except TypeError as error:
         raise RecipeError(f"Memory: {error}: {remedy}") from error
 
 
-def _pack(key):
+def _pack(key: Any) -> bytes:
     if key is None:
         raise InputError("Memory: None is no record's key: give each record a key of its own")
     try:
@@ -76,7 +78,7 @@ def _pack(key):
         raise InputError(f"Memory: {error.message}", key=key) from error
 
 
-def _backwards(before, after):
+def _backwards(before: Any, after: Any) -> InputError:
     what = "twice" if before == after else "in this order"
     shown = f"{reprlib.repr(before)} and {reprlib.repr(after)}"
     remedy = "sort the pairs by httpmr.keys.pack, or give a mapping, which is sorted for you"

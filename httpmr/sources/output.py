@@ -23,8 +23,8 @@ class Output(Source):
     deletes it, stops the one that reads it.
     """
 
-    def __init__(self, master: Any):
-        self.work = getattr(master, "work", None)
+    def __init__(self, master: Any) -> None:
+        self.work: Any = getattr(master, "work", None)
         if self.work is None:
             raise RecipeError(f"Output reads what another Master keeps, not {master!r:.80}")
 
@@ -69,10 +69,11 @@ class Output(Source):
         return f"{job.id} {job.found.shown}"
 
     @property
-    def _name(self):
-        return self.work.recipe.name
+    def _name(self) -> str:
+        name: str = self.work.recipe.name
+        return name
 
-    def _job(self, place):
+    def _job(self, place: tuple[Any, ...] | None) -> Any:
         if place is None:
             job = self.work.latest()
             if job is None:
@@ -83,7 +84,7 @@ class Output(Source):
         except UnknownJob:
             raise self._gone(place[0]) from None
 
-    def _gone(self, id):
+    def _gone(self, id: str) -> InputError:
         return InputError(f"the job {id} of {self._name}, whose output is read here, was deleted")
 
     def __repr__(self) -> str:

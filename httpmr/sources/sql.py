@@ -1,13 +1,16 @@
 """The rows of a database table, or of a select, in the order of a unique key."""
 
 import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
 
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError
+from httpmr.interfaces import Pair
 from httpmr.sources.walk import Walk
 
 FIRST_PAGE, PAGE = 64, 1024
@@ -15,6 +18,9 @@ FIRST_PAGE, PAGE = 64, 1024
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
+
+Where = str | sqlalchemy.ColumnElement[bool] | None
+_Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.Columns | None]
 
 
 class SQLTable(Walk):
@@ -34,7 +40,15 @@ class SQLTable(Walk):
     its collations order text in their own way.
     """
 
-    def __init__(self, database, table, *, key, columns=None, where=None):
+    def __init__(
+        self,
+        database: sql.Database,
+        table: Any,
+        *,
+        key: str | Sequence[str],
+        columns: Sequence[str] | None = None,
+        where: Where = None,
+    ) -> None:
         named = isinstance(table, sqlalchemy.Table) or (isinstance(table, str) and table)
         if not named and not sql.is_select(table):
             what = "a name or a SQLAlchemy Table, a mapped class or a select()"
@@ -49,14 +63,15 @@ class SQLTable(Walk):
         # An expression names columns of what is selected from, SQL text those of what comes of it.
         inside = sql.is_select(table) and not isinstance(where, str)
         self._outside = None if inside else where
-        self._looked_up = None
+        self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
-        self._queries = {}  # that read a page: {what it is bounded by: the statement}
+        # That read a page: {what it is bounded by: the statement}.
+        self._queries: dict[tuple[bool, bool], sqlalchemy.Select[Any]] = {}
 
-    def read(self, after, until):
+    def read(self, after: Any, until: Any) -> Iterator[Pair]:
         return chain.from_iterable(self._pages(after, until))
 
-    def _pages(self, after, until):
+    def _pages(self, after: Any, until: Any) -> Iterator[Iterable[Pair]]:
         shape = self._shape()
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
@@ -77,7 +92,7 @@ class SQLTable(Walk):
             weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
 
-    def _page(self, shape, after, until, limit):
+    def _page(self, shape: sql.Shape, after: Any, until: Any, limit: int) -> Sequence[Any]:
         form = after is None, until is None
         if form not in self._queries:  # SQLAlchemy takes its time to build one
             query = self._between(shape.columns, shape.key, after, until, operator.le)
@@ -87,7 +102,7 @@ class SQLTable(Walk):
         values = {**self._values(after, until), "httpmr_page": limit}
         return self._fetch(self._queries[form], values, shape.plain)
 
-    def _sound(self, keys, after):
+    def _sound(self, keys: Sequence[Any], after: Any) -> int:
         """Return how many of the keys can be gone on after, from the first on."""
         parts = len(self.key) > 1 and self._shape().nullable
         if not parts and len({None, after, *keys}) == len({None, after}) + len(keys):
@@ -98,7 +113,7 @@ class SQLTable(Walk):
             after = key
         return len(keys)
 
-    def last(self):
+    def last(self) -> Any:
         """Return the greatest key of the table, in `where` or not: a bound that is found at once.
 
         Raises InputError if a row has no key: the database would never find it again.
@@ -115,7 +130,7 @@ class SQLTable(Walk):
         rows = self._fetch(backwards.limit(1))
         return self._plain(rows[0]) if rows else None
 
-    def _nth(self, after, until, n):
+    def _nth(self, after: Any, until: Any, n: int) -> Any:
         """Return the n-th key after `after` and below `until`, or None."""
         shape = self._shape()
         query = self._between(shape.walked, shape.walked, after, until, operator.lt)
@@ -123,14 +138,16 @@ class SQLTable(Walk):
         rows = self._fetch(query.limit(1).offset(n - 1), self._values(after, until))
         return self._checked(self._plain(rows[0]), after) if rows else None
 
-    def _any(self, after, until):
+    def _any(self, after: Any, until: Any) -> bool:
         key, walked = self._shape().key, self._shape().walked
         if self.where is None and walked is key:
             return True
         query = self._between(key, key, after, until, operator.le)
         return bool(self._fetch(_wanted(query, self._outside).limit(1), self._values(after, until)))
 
-    def _between(self, columns, key, after, until, below):
+    def _between(
+        self, columns: sql.Columns, key: sql.Columns, after: Any, until: Any, below: sql.Compare
+    ) -> sqlalchemy.Select[Any]:
         dialect = self.engine.dialect.name
         query = sqlalchemy.select(*columns).order_by(*key)
         if after is not None:
@@ -139,10 +156,15 @@ class SQLTable(Walk):
             query = query.where(sql.bound(key, "httpmr_until", below, dialect))
         return query
 
-    def _values(self, after, until):
+    def _values(self, after: Any, until: Any) -> dict[str, Any]:
         return sql.parts(httpmr_after=self._parts(after), httpmr_until=self._parts(until))
 
-    def _fetch(self, query, values=None, plain=False):
+    def _fetch(
+        self,
+        query: sqlalchemy.Select[Any],
+        values: dict[str, Any] | None = None,
+        plain: bool = False,
+    ) -> Sequence[Any]:
         """Return the rows of a query; `plain`: as the driver gives them, which is faster."""
         try:
             with sql.reading(self.engine) as connection:
@@ -152,13 +174,13 @@ class SQLTable(Walk):
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error
 
-    def _plain(self, row):
+    def _plain(self, row: Any) -> Any:
         return row[0] if len(self.key) == 1 else tuple(row)
 
-    def _parts(self, key):
+    def _parts(self, key: Any) -> Sequence[Any] | None:
         return (key,) if len(self.key) == 1 and key is not None else key
 
-    def _checked(self, key, before):
+    def _checked(self, key: Any, before: Any) -> Any:
         if key is None or (len(self.key) > 1 and None in key):
             raise self._null()
         if key == before:
@@ -172,15 +194,15 @@ class SQLTable(Walk):
             raise InputError(f"{message}: {remedy}", key=key)
         return key
 
-    def _null(self):
+    def _null(self) -> InputError:
         message = f"a row of {self._called} has NULL in its key {', '.join(self.key)}"
         return InputError(f"{message}: fill it in, leave it out by where=, or use another key")
 
     @property
-    def _called(self):
+    def _called(self) -> str:
         return sql.called(self.table)
 
-    def _shape(self):
+    def _shape(self) -> sql.Shape:
         if self._looked_up is None:
             found = self._selected() if sql.is_select(self.table) else self._stored()
             columns, nullable, walked = found
@@ -188,7 +210,7 @@ class SQLTable(Walk):
             self._looked_up = sql.shape(columns, self.key, names, nullable, walked, dialect)
         return self._looked_up
 
-    def _stored(self):
+    def _stored(self) -> _Found:
         known = sql.table(self.engine, self.table, InputError)
         wanted = (*self.key, *(self.columns or ()))
         sql.check_columns(known, self.table, wanted, InputError)
@@ -198,12 +220,12 @@ class SQLTable(Walk):
         nullable = [name for name in self.key if known.columns[name].nullable]
         return {column.name: column for column in given.columns}, nullable, None
 
-    def _selected(self):
+    def _selected(self) -> _Found:
         where = self.where if self._outside is None else None
         found = sql.selected(self.engine, self.table, where, self.key, self.columns or ())
         return found.columns, found.nullable, found.walked
 
-    def _check_unique(self, table, unique):
+    def _check_unique(self, table: sqlalchemy.Table, unique: set[frozenset[str]]) -> None:
         if not any(columns <= set(self.key) for columns in unique):
             message = f"key {', '.join(self.key)} of table {table} is not declared unique"
             remedy = f"unique are {sql.listed(unique)}; name these, or add a constraint"
@@ -211,7 +233,7 @@ class SQLTable(Walk):
                 remedy = "no columns are: add a primary key, or a unique constraint"
             raise InputError(f"{message}: {remedy}", table=str(table))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         url = self.engine.url.render_as_string(hide_password=True)
         key = self.key[0] if len(self.key) == 1 else self.key
         options = "" if self.columns is None else f", columns={list(self.columns)!r}"
@@ -221,21 +243,21 @@ class SQLTable(Walk):
         return f"{name}({url!r}, {sql.shown(self.table)}, key={key!r}{options})"
 
 
-def _weight(row):
+def _weight(row: Sequence[Any]) -> int:
     return 1 + sum(len(value) for value in row if isinstance(value, (str, bytes)))
 
 
-def _wanted(query, where):
+def _wanted(query: sqlalchemy.Select[Any], where: Where) -> sqlalchemy.Select[Any]:
     if isinstance(where, str):
         # Not `text`, which would take a colon in it for a parameter.
         where = sqlalchemy.literal_column(f"({where}\n)")
     return query if where is None else query.where(where)
 
 
-def _names(what, names):
-    names = tuple(names) if isinstance(names, (tuple, list)) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
+def _names(what: str, names: Any) -> tuple[str, ...]:
+    found: tuple[str, ...] = tuple(names) if isinstance(names, (tuple, list)) else ()
+    if not found or not all(isinstance(name, str) and name for name in found):
         raise RecipeError(f"SQLTable: {what} needs names of columns, as 'id' or ('a', 'b')")
-    if len(set(names)) < len(names):
-        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(names)}")
-    return names
+    if len(set(found)) < len(found):
+        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(found)}")
+    return found

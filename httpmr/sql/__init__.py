@@ -25,18 +25,25 @@
     upsert(table, key, ...)        an INSERT that changes the row of the same key
     UPSERTS                        the dialects that have one
 
+    Database                       what names a database: a URL, or an Engine
+    Columns, Compare, Shape        types of what these take and return
+
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
 """
 
-from httpmr.sql.engines import close, engine, forked, identity
+from httpmr.sql.engines import Database, close, engine, forked, identity
 from httpmr.sql.selects import called, is_select, selected, shown
-from httpmr.sql.shapes import shape
-from httpmr.sql.statements import UPSERTS, bound, parts, upsert
+from httpmr.sql.shapes import Shape, shape
+from httpmr.sql.statements import UPSERTS, Columns, Compare, bound, parts, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
 from httpmr.sql.transactions import plain_rows, reading, translated, writing
 
 __all__ = [
     "UPSERTS",
+    "Columns",
+    "Compare",
+    "Database",
+    "Shape",
     "bound",
     "called",
     "check_columns",

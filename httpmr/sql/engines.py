@@ -12,6 +12,8 @@ from sqlalchemy.pool import QueuePool
 
 from httpmr.sql import dialects, urls
 
+Database = str | URL | Engine
+
 _engines: dict[str, Engine] = {}
 _readers: dict[Engine, Engine] = {}
 _given: "weakref.WeakSet[Engine]" = weakref.WeakSet()
@@ -19,7 +21,7 @@ _queues: dict[URL, Lock] = {}
 _process = os.getpid()
 
 
-def engine(database: str | URL | Engine) -> Engine:
+def engine(database: Database) -> Engine:
     """Return the engine for a URL, the same one each time; an Engine is given back as it is.
 
     Raises RecipeError for a URL that cannot work. It does not connect.
@@ -46,7 +48,7 @@ def reader(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")  # costs no round trip there
 
 
-def identity(database: str | URL | Engine) -> str:
+def identity(database: Database) -> str:
     """Return a name of the database, the same for two URLs or Engines that name the same one.
 
     The password is not in it. SQLite in memory is each engine's own.

@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Table, exc
 
 from httpmr import sql
+from httpmr.budget import Budget
 from httpmr.errors import OutputError
 from httpmr.interfaces import OrderedStore, Pair, Slice
 from httpmr.sinks.sql.table import SQLTable, parameter, said
@@ -34,7 +35,14 @@ class SQLReplace(SQLTable):
 
     guarantee = "staged"
 
-    def __init__(self, database: Any, table: Any, *, key: Any, value: Any) -> None:
+    def __init__(
+        self,
+        database: sql.Database,
+        table: str | Table,
+        *,
+        key: str | Sequence[str],
+        value: str | Sequence[str],
+    ) -> None:
         super().__init__(database, table, key=key, value=value, mode="insert")
         self._written = (*self._columns, _JOB, _PART)
 
@@ -80,7 +88,7 @@ class SQLReplace(SQLTable):
             self._execute(connection, [(key, row | more) for key, row in found])
         return part, len(found)
 
-    def finish(self, job: str, receipts: Iterable[Any], budget: Any) -> bool:
+    def finish(self, job: str, receipts: Iterable[Any], budget: Budget) -> bool:
         """Publish the rows of committed receipts, all of them or none."""
         parts = dict(receipt for receipt in receipts if receipt is not None)
         engine = sql.engine(self.database)

@@ -1,21 +1,25 @@
 """Output as rows of a table in a SQL database, the store's own or any other."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import bindparam, exc
+from sqlalchemy import Connection, Engine, Executable, Table, bindparam, exc
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
 from httpmr import sql
 from httpmr.errors import OutputError, RecipeError
-from httpmr.interfaces import Sink
+from httpmr.interfaces import Batch, OrderedStore, Pair, Sink, Slice
 from httpmr.sinks.columns import names, rows
 
 MODES = ("upsert", "insert", "update")
 
 # What the drivers and SQLAlchemy raise for a value that they or the database refuse.
 _REFUSALS = (exc.StatementError, TypeError, ValueError, ArithmeticError, AttributeError)
+
+Rows = list[tuple[Any, dict[str, Any]]]
+"""The key of each pair, and its row as parameters of the statement."""
 
 
 class SQLTable(Sink):
@@ -35,8 +39,16 @@ class SQLTable(Sink):
 
     guarantee = "keyed"
 
-    def __init__(self, database, table, *, key, value, mode="upsert"):
-        if not isinstance(table, (str, sqlalchemy.Table)) or not str(table):
+    def __init__(
+        self,
+        database: sql.Database,
+        table: str | Table,
+        *,
+        key: str | Sequence[str],
+        value: str | Sequence[str],
+        mode: str = "upsert",
+    ) -> None:
+        if not isinstance(table, (str, Table)) or not str(table):
             raise RecipeError(f"SQLTable takes a table's name, or a Table, not {table!r:.80}")
         if mode not in MODES:
             raise RecipeError(f"SQLTable: mode is {' or '.join(map(repr, MODES))}, not {mode!r}")
@@ -50,13 +62,13 @@ class SQLTable(Sink):
         self._columns = names("SQLTable", "key and value", self._key + self._value)
         self._written = self._columns
         self.mode = mode
-        self._statements = None
+        self._statements: _Statements | None = None
 
-    def joins(self, store):
+    def joins(self, store: OrderedStore) -> bool:
         """Tell whether the table is in the store's own database."""
-        return sql.identity(self.database) == store.database
+        return bool(sql.identity(self.database) == store.database)
 
-    def check(self, store):
+    def check(self, store: OrderedStore) -> None:
         """Raise OutputError unless the table is there and can take rows in this mode."""
         if self.mode == "insert" and not self.joins(store):
             raise OutputError(
@@ -71,17 +83,17 @@ class SQLTable(Sink):
         if self.mode != "update":
             self._check_filled(table)
 
-    def check_retry(self, job, receipts, anew):
+    def check_retry(self, job: str, receipts: Iterable[Any], anew: bool) -> None:
         """Raise OutputError where rows would be inserted twice."""
         if anew and self.mode == "insert":
             raise OutputError(f"{self!r} would insert the job's rows twice: start a new job")
 
-    def join(self, pairs, slice, batch):
+    def join(self, pairs: Sequence[Pair], slice: Slice, batch: Batch) -> None:
         """Write the rows in the slice's commit."""
         if found := self._rows(pairs):
             batch.sql(lambda connection: self._execute(connection, found))
 
-    def write(self, pairs, slice):
+    def write(self, pairs: Sequence[Pair], slice: Slice) -> Any:
         """Write the rows in a transaction of their own, before the slice's commit."""
         if found := self._rows(pairs):
             with sql.writing(sql.engine(self.database)) as connection:
@@ -89,14 +101,13 @@ class SQLTable(Sink):
 
     # Rows
 
-    def _rows(self, pairs):
-        """Return (key, row) for each pair, the rows as parameters of the statement."""
+    def _rows(self, pairs: Sequence[Pair]) -> Rows:
         parameters = [parameter(n) for n in range(len(self._columns))]
         return [
             (key, dict(zip(parameters, parts, strict=True))) for key, parts in rows(self, pairs)
         ]
 
-    def _execute(self, connection, rows):
+    def _execute(self, connection: Connection, rows: Rows) -> None:
         error = self._refusal(connection, rows)
         if error is None:
             return
@@ -111,33 +122,36 @@ class SQLTable(Sink):
         error = self._refusal(connection, rows) or error
         raise OutputError(f"{self.mode} of key {key!r:.80} was refused: {said(error)}", key=key)
 
-    def _refusal(self, connection, rows):
+    def _refusal(self, connection: Connection, rows: Rows) -> Exception | None:
         """Execute the statement for all rows, or for none; return the error where one is refused.
 
         Without the savepoint PostgreSQL would answer nothing more in this transaction.
         """
         return _attempt(connection, self._prepared().main, [row for _, row in rows])
 
-    def _broken(self, connection):
+    def _broken(self, connection: Connection) -> Exception | None:
         """Return the error if not even no row can be written: then it is not a row's fault."""
         probes = (_attempt(connection, probe) for probe in self._prepared().probes)
         return next(filter(None, probes), None)
 
     # Statements
 
-    def _prepared(self):
+    def _prepared(self) -> "_Statements":
         if self._statements is None:
             engine = sql.engine(self.database)
             self._statements = self._made(self._table(engine), engine.dialect.name)
         return self._statements
 
-    def _table(self, engine):
+    def _table(self, engine: Engine) -> Table:
         """Return the table that is written to."""
-        given = isinstance(self.table, sqlalchemy.Table)
-        return self.table if given else sql.table(engine, self.table, OutputError)
+        if isinstance(self.table, Table):
+            return self.table
+        return sql.table(engine, self.table, OutputError)
 
-    def _made(self, table, dialect):
-        columns = {name: bindparam(parameter(n)) for n, name in enumerate(self._written)}
+    def _made(self, table: Table, dialect: str) -> "_Statements":
+        columns: dict[str, Any] = {
+            name: bindparam(parameter(n)) for n, name in enumerate(self._written)
+        }
         update = table.update().values({name: columns[name] for name in self._value})
         for name in self._key:
             update = update.where(table.c[name] == columns[name])
@@ -154,7 +168,7 @@ class SQLTable(Sink):
 
     # The table
 
-    def _creation(self, schema, name):
+    def _creation(self, schema: str | None, name: str) -> str:
         """Return, for an error, the statement that makes a table which suits."""
         dialect = sql.engine(self.database).dialect
         maria = getattr(dialect, "is_mariadb", False)
@@ -165,11 +179,11 @@ class SQLTable(Sink):
         value = sqlalchemy.Numeric().with_variant(mysql.DOUBLE(), "mysql", "mariadb")
         keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self._key]
         values = [sqlalchemy.Column(name, value) for name in self._value]
-        table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
+        table = Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
         statement = " ".join(str(CreateTable(table).compile(dialect=dialect)).split())
         return f"make one, with types that suit, as by {statement}"
 
-    def _check_unique(self, table, unique):
+    def _check_unique(self, table: Table, unique: set[frozenset[str]]) -> None:
         key = set(self._key)
         if key not in unique:
             raise OutputError(
@@ -184,7 +198,7 @@ class SQLTable(Sink):
                         ' in MySQL would change the row of another key: use mode="update"'
                     )
 
-    def _check_filled(self, table):
+    def _check_filled(self, table: Table) -> None:
         ours = getattr(self.table, "columns", {})  # a Table that was given may fill in more
         for column in table.columns:
             filled = (
@@ -199,7 +213,7 @@ class SQLTable(Sink):
                     'has none for: give it a default, or use mode="update" for rows that are there'
                 )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         url = sql.engine(self.database).url.set(query={}).render_as_string(hide_password=True)
         usual = self.mode == "upsert" or self._written != self._columns
         mode = "" if usual else f", mode={self.mode!r}"
@@ -210,11 +224,13 @@ class SQLTable(Sink):
 class _Statements(NamedTuple):
     """What writes a row, and what writes none but asks for the same table, columns and rights."""
 
-    main: object
-    probes: list
+    main: Executable
+    probes: list[Executable]
 
 
-def _attempt(connection, statement, rows=None):
+def _attempt(
+    connection: Connection, statement: Executable, rows: list[dict[str, Any]] | None = None
+) -> Exception | None:
     """Execute all of it and return None, or nothing of it and return the error."""
     savepoint = connection.begin_nested()
     try:
@@ -227,12 +243,12 @@ def _attempt(connection, statement, rows=None):
     return None
 
 
-def said(error):
+def said(error: BaseException) -> str:
     """Return the database's message in one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
     said = cause.args[-1] if cause.args else ""
     return (str(said).strip() or type(cause).__name__).splitlines()[0]
 
 
-def parameter(n):
+def parameter(n: int) -> str:
     return f"httpmr_{n}"  # SQLAlchemy reserves the columns' own names
