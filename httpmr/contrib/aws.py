@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from httpmr.errors import HttpmrError
 
@@ -26,7 +27,7 @@ TOO_LARGE = (
 )
 
 
-def handler(app: Callable[..., Iterable[bytes]], at: str | None = None) -> Callable[..., dict]:
+def handler(app: WSGIApplication, at: str | None = None) -> Callable[..., dict[str, Any]]:
     """Return a Lambda handler of a WSGI application: `handler = aws.handler(wordcount)`.
 
     It takes the events of API Gateway, formats 1.0 and 2.0, of function URLs and of load
@@ -40,7 +41,7 @@ def handler(app: Callable[..., Iterable[bytes]], at: str | None = None) -> Calla
         raise HttpmrError('Lambda takes apig-wsgi: pip install "httpmr[aws]"') from None
     told: list[bool] = []
 
-    def adapted(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def adapted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         event, context = environ["apig_wsgi.full_event"], environ["apig_wsgi.context"]
         if not told:
             told.append(True)
@@ -78,19 +79,22 @@ def _below(at: str, path: str) -> bool:
     return path == at or path.startswith(f"{at}/")
 
 
-def _asker(event, environ):
+def _asker(event: dict[str, Any], environ: WSGIEnvironment) -> str:
     """The address that the gateway saw; what a client says by X-Forwarded-For comes before it."""
     context = event.get("requestContext") or {}
-    saw = (context.get("http") or context.get("identity") or {}).get("sourceIp")
-    return saw or environ.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
+    saw: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
+    said: str = environ.get("HTTP_X_FORWARDED_FOR", "")
+    return saw or said.split(",")[-1].strip()
 
 
-def _within_limit(app, environ, start_response):
+def _within_limit(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Answer as `app` does, or with 413. Nothing is told before all of it is there."""
-    answer: list = []
+    answer: list[Any] = []
     pieces: list[bytes] = []
 
-    def start(status, headers, exc_info=None):
+    def start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
         answer[:] = status, headers
         return pieces.append
 
@@ -109,7 +113,7 @@ def _within_limit(app, environ, start_response):
     return pieces
 
 
-def _compare_times(app, context):
+def _compare_times(app: WSGIApplication, context: Any) -> None:
     """Say in the log if this function ends before a slice does, which is then done in vain."""
     seconds = getattr(getattr(app, "recipe", None), "slice_seconds", None)
     left = getattr(context, "get_remaining_time_in_millis", None)

@@ -34,16 +34,16 @@ def urls(mounted: Mounted) -> list[URLPattern]:
     if not isinstance(mounted, Mounted):
         raise RecipeError(f"urls() takes a Master or a Site, not {mounted!r:.80}")
 
-    @csrf_exempt
     def view(request: HttpRequest, httpmr_path: str, **_: Any) -> HttpResponseBase:
         environ = moved(_environ(request), request.path_info.removesuffix(httpmr_path))
         environ["httpmr.request"] = request
         return _response(mounted.answer(environ), request)
 
-    view.login_required = False  # type: ignore[attr-defined]
+    exempt: Any = csrf_exempt(view)
+    exempt.login_required = False
     # As transaction.non_atomic_requests has it, of all databases; settings may come later.
-    view._non_atomic_requests = SimpleLazyObject(lambda: set(connections))  # type: ignore[attr-defined]
-    return [re_path(r"^(?P<httpmr_path>.*)\Z", view)]
+    exempt._non_atomic_requests = SimpleLazyObject(lambda: set(connections))
+    return [re_path(r"^(?P<httpmr_path>.*)\Z", exempt)]
 
 
 def staff(request: Any) -> Any:
@@ -78,5 +78,6 @@ def _response(answer: Any, request: HttpRequest) -> HttpResponseBase:
 async def _apart(chunks: Any) -> AsyncIterator[bytes]:
     """Give what is read from the store in a thread, piece by piece, to an event loop."""
     pieces: Iterator[bytes] = iter(chunks)
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
         yield piece
