@@ -19,6 +19,7 @@ from httpmr.cli import show, target
 from httpmr.cli.main import main
 from httpmr.errors import TargetError
 from httpmr.web.master import Master
+from httpmr.web.plain import pair as line_of
 
 WORDS = """
 import os, pathlib
@@ -187,7 +188,7 @@ def test_run_prints_stored_output(app, capfd, processes):
     ],
 )
 def test_a_pair_is_one_line(pair, line):
-    assert show.pair(*pair) == line
+    assert line_of(*pair) == line
 
 
 PARAMS = """

@@ -7,6 +7,7 @@ from httpmr.cli import show, target
 from httpmr.cli.params import given
 from httpmr.cli.sample import tried
 from httpmr.errors import JobError, Unfit
+from httpmr.web.plain import pair
 
 
 def run(args):
@@ -65,7 +66,7 @@ def _print(job):
     try:
         output = job.output()
         for key, value in output:
-            print(show.pair(key, value))
+            print(pair(key, value))
     except JobError as error:  # the sink has it
         show.say(str(error))
     sys.stdout.flush()

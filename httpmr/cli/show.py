@@ -1,46 +1,25 @@
-"""What the terminal shows: progress, one-line accounts of a job, pairs as lines.
+"""What the terminal shows: progress, one-line accounts of a job.
 
 Results go to standard output; all else goes to standard error, so that `httpmr run ... | sort`
 sorts results.
 """
 
-import json
-import re
 import sys
 import time
 
-from httpmr.web.plain import plain
+from httpmr.web.plain import UNPRINTABLE
 
 EVERY = 10.0  # seconds between two lines of progress where there is no terminal
-
-# What would break a line, move the cursor or could not be encoded.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def clean(text):
     """Return text that stays on its line, whatever a server or a file put into it."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def say(line):
     """Write one line to standard error."""
     print(clean(line), file=sys.stderr, flush=True)
-
-
-def pair(key, value):
-    """Return a pair as a line: what is not a plain string is written as JSON.
-
-    >>> pair("word", 3), pair(("a", 1), "two\\nlines")
-    ('word\\t3', '["a", 1]\\t"two\\\\nlines"')
-    """
-    return f"{_cell(key)}\t{_cell(value)}"
-
-
-def _cell(value):
-    if type(value) is str and not _UNPRINTABLE.search(value):
-        return value
-    text = json.dumps(plain(value), ensure_ascii=False)
-    return json.dumps(plain(value)) if _UNPRINTABLE.search(text) else text
 
 
 def account(status):

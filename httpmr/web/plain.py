@@ -1,4 +1,4 @@
-"""Keys and values as JSON, and keys as the text of a URL or a table cell.
+"""Keys and values as JSON or as a line, and keys as the text of a URL or a table cell.
 
 Numbers, strings, lists and None are themselves, a tuple is an array, every other type is an
 object that names it: `{"$date": "2008-12-01"}`. As text, a key is JSON too, but a string that
@@ -13,9 +13,14 @@ cannot be taken for JSON goes without quotes:
 import base64
 import json
 import math
+import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
+
+# What would break a line, move the cursor or could not be encoded.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 DEEPEST = 20  # tuples in tuples, in a key that a request gives
 
@@ -59,6 +64,22 @@ def plain(value):
         name, write = _WRITTEN[kind]
         return {name: write(value)}
     return {f"${kind.__name__}": repr(value)}
+
+
+def pair(key: Any, value: Any) -> str:
+    """Return a pair as a line: what is not a plain string is written as JSON.
+
+    >>> pair("word", 3), pair(("a", 1), "two\\nlines")
+    ('word\\t3', '["a", 1]\\t"two\\\\nlines"')
+    """
+    return f"{_cell(key)}\t{_cell(value)}"
+
+
+def _cell(value: Any) -> str:
+    if type(value) is str and not UNPRINTABLE.search(value):
+        return value
+    text = json.dumps(plain(value), ensure_ascii=False)
+    return json.dumps(plain(value)) if UNPRINTABLE.search(text) else text
 
 
 def text(key) -> str:
