@@ -6,18 +6,24 @@ and no SQL. `run_slice` does the same work for the same task, so that a slice ma
 
 import gc
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from httpmr.budget import Budget
 from httpmr.engine import care
 from httpmr.engine.again import again, map_again
+from httpmr.engine.care import Begin
 from httpmr.engine.careful import map_alone, map_carefully
 from httpmr.engine.finish import clean_up, leftovers, publish
 from httpmr.engine.fold import fold_runs
 from httpmr.engine.map import map_records
 from httpmr.engine.plan import first, following
-from httpmr.engine.reduce import reduce_groups
+from httpmr.engine.reduce import Hold, reduce_groups
 from httpmr.engine.shed import shed
 from httpmr.engine.split import split
+from httpmr.interfaces import OrderedStore
+from httpmr.recipe import Recipe
+from httpmr.state import Outcome, Task
 
 __all__ = ["again", "first", "following", "leftovers", "run_slice", "shed"]
 
@@ -29,7 +35,14 @@ _PHASES = {
 }
 
 
-def run_slice(recipe, task, store, budget, hold=lambda: None, begin=lambda *noted: None):
+def run_slice(
+    recipe: Recipe,
+    task: Task,
+    store: OrderedStore,
+    budget: Budget,
+    hold: Hold = lambda: None,
+    begin: Begin = lambda *noted: None,
+) -> Outcome:
     """Do one slice of the task, at least one record of it, and return its Outcome.
 
     `hold()` is called now and then where a slice may take long and could still go on: it keeps
@@ -48,14 +61,14 @@ def run_slice(recipe, task, store, budget, hold=lambda: None, begin=lambda *note
         return _PHASES[task.phase](recipe, task, store, budget)
 
 
-def _mapping(task):
+def _mapping(task: Task) -> Callable[[Recipe, Task, OrderedStore, Budget, Begin], Outcome]:
     if task.alone:
         return map_again if task.retry else map_alone
     return map_carefully if care.needed(task) else map_records
 
 
 @contextmanager
-def _collector_held_off():
+def _collector_held_off() -> Iterator[None]:
     """Let the garbage collector rest while pairs pile up.
 
     They are many, none of them is garbage, and it would walk them all again and again.

@@ -8,14 +8,18 @@ that is forgotten that it was put aside.
 from dataclasses import replace
 
 from httpmr import codec, keys
+from httpmr.budget import Budget
+from httpmr.engine.care import Begin
 from httpmr.engine.careful import PATIENCE, map_alone
 from httpmr.engine.shed import inherited
 from httpmr.errors import Conflict
+from httpmr.interfaces import OrderedStore
 from httpmr.ledger import bad_entries, bad_key
-from httpmr.state import ALONE, Bad, Job, Outcome, Task
+from httpmr.recipe import Recipe
+from httpmr.state import ALONE, Bad, Job, Outcome, Plain, Task
 
 
-def again(store, job: Job) -> Task:
+def again(store: OrderedStore, job: Job) -> Task:
     """Return the one open task of the map phase in the job's present round.
 
     Raises Conflict where the job is being deleted.
@@ -26,7 +30,9 @@ def again(store, job: Job) -> Task:
     return replace(task, **_next(store, task))
 
 
-def map_again(recipe, task, store, budget, begin):
+def map_again(
+    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, begin: Begin
+) -> Outcome:
     """Map what the task has come to, if that is not done yet; else go on to what follows."""
     if task.cursor is not None:
         following = _next(store, task)
@@ -38,7 +44,7 @@ def map_again(recipe, task, store, budget, begin):
             why="end" if not following else "the next one",
         )
     at = task.notes["at"]
-    mended = {"done": False, "deletes": [bad_key(task.job, at)], "mended": 1}
+    mended: Plain = {"done": False, "deletes": [bad_key(task.job, at)], "mended": 1}
     if at[1] != "map":
         return Outcome(cursor=at, notes=task.notes, why="a group", **mended)
     outcome = map_alone(recipe, task, store, budget, begin)
@@ -50,7 +56,7 @@ def map_again(recipe, task, store, budget, begin):
     return replace(outcome, done=False, bad=gone, alone=True, past={"cursor": task.until})
 
 
-def _next(store, task):
+def _next(store: OrderedStore, task: Task) -> Plain:
     """Return what a task becomes for what was put aside next; nothing where there is no more."""
     for at, entry in bad_entries(store, task.job, task.notes.get("at")):
         notes = {"retry": task.notes["retry"], "at": at}

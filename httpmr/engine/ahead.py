@@ -5,28 +5,30 @@ many are worth reading ahead is not known here.
 """
 
 from itertools import islice
+from typing import Any
 
 from httpmr.engine import blame
+from httpmr.interfaces import Pair, Source
 
 
 class Ahead:
     """The records of `source` with after < key <= until."""
 
-    def __init__(self, source, after, until):
+    def __init__(self, source: Source, after: Any, until: Any) -> None:
         self.source = source
         self.after = after
         self.records = iter(source.read(after, until))
         self.begun = False
-        self.error = None
+        self.error: BaseException | None = None
 
-    def take(self, most: int) -> list:
+    def take(self, most: int) -> list[Pair]:
         """Return the next records, at most so many; none at the end.
 
         Raises InputError for a key that cannot be gone on after, and whatever reading raised.
         """
         if self.error:
             raise self.error
-        some = []
+        some: list[Pair] = []
         try:
             some.extend(islice(self.records, most))
         except blame.FAULTS as error:
@@ -42,7 +44,7 @@ class Ahead:
             raise self.error
         return some
 
-    def _check(self, some):
+    def _check(self, some: list[Any]) -> None:
         """Keep the records before the first that is unsound."""
         for number, record in enumerate(some):
             try:

@@ -9,8 +9,11 @@ import os
 import signal
 import traceback
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 from httpmr import codec
+from httpmr.budget import Budget
 from httpmr.errors import (
     InputError,
     NotPairs,
@@ -20,7 +23,8 @@ from httpmr.errors import (
     Uncertain,
     Unstorable,
 )
-from httpmr.state import Bad, Outcome, Task
+from httpmr.interfaces import Source
+from httpmr.state import Bad, Outcome, Plain, Task
 from httpmr.trouble import trouble
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
@@ -41,7 +45,7 @@ FAULTS = (Exception, SystemExit)
 class GroupFailed(Exception):
     """A combiner raised; carries the Bad group. Never leaves the engine."""
 
-    def __init__(self, bad):
+    def __init__(self, bad: Bad) -> None:
         super().__init__(bad.message)
         self.bad = bad
 
@@ -75,10 +79,10 @@ def passes(error: BaseException) -> None:
             raise error
 
 
-def _code(handler):
+def _code(handler: Any) -> CodeType | None:
     """Return the code of what is called, be it a function, a method or an object."""
     for thing in (handler, getattr(handler, "__call__", None)):  # noqa: B004
-        code = getattr(getattr(thing, "__func__", thing), "__code__", None)
+        code: CodeType | None = getattr(getattr(thing, "__func__", thing), "__code__", None)
         if code is not None:
             return code
     return None
@@ -95,7 +99,7 @@ def told(error: BaseException) -> str:
     return text
 
 
-def bad(key, error: BaseException, kind: str = "record") -> Bad:
+def bad(key: Any, error: BaseException, kind: str = "record") -> Bad:
     """Return the Bad record or group that an error comes to, its traceback without our frames."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _theirs(f)]
     head = ["Traceback (most recent call last):\n"] if frames else []
@@ -104,23 +108,23 @@ def bad(key, error: BaseException, kind: str = "record") -> Bad:
     return Bad(key=key, message=told(error), traceback=text, kind=kind)
 
 
-def _message(error):
+def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:
         return "its message cannot be shown"
 
 
-def _cut(text, most):
+def _cut(text: str, most: int) -> str:
     """Leave out the middle of what is too long to keep."""
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
-def _theirs(frame):
+def _theirs(frame: traceback.FrameSummary) -> bool:
     return not frame.filename.startswith(_PACKAGE)
 
 
-def check_key(source, key, after) -> None:
+def check_key(source: Source, key: Any, after: Any) -> None:
     """Raise InputError for a key with which a shard would go on for ever, or not at all."""
     if key is None:
         raise _of(source, "gave None as a key: give each record a key of its own")
@@ -135,24 +139,24 @@ def check_key(source, key, after) -> None:
         raise _of(source, told)
 
 
-def _of(source, told):
+def _of(source: Source, told: str) -> InputError:
     return InputError(f"the source {source!r:.80} {told}")
 
 
-def not_pairs(function, given) -> NotPairs:
+def not_pairs(function: Any, given: Any) -> NotPairs:
     """Return the error that teaches what `function` should have given instead of `given`."""
     return NotPairs(
         f"{_named(function)} gave {_shown(given)}; yield (key, value) pairs, or return a list"
     )
 
 
-def unstorable(function, error: Unstorable) -> Unstorable:
+def unstorable(function: Any, error: Unstorable) -> Unstorable:
     """Return the error that names whose doing it was."""
     told = f"{_named(function)} gave what cannot be stored: {error.message}"
     return Unstorable(told, **error.evidence)
 
 
-def _named(function):
+def _named(function: Any) -> str:
     """A function's name, and where it begins."""
     name = getattr(function, "__qualname__", None) or f"an object of {type(function).__name__}"
     code = getattr(function, "__code__", None)
@@ -160,7 +164,7 @@ def _named(function):
     return f"{name}{where}"
 
 
-def _shown(given):
+def _shown(given: Any) -> str:
     if given is None:
         return "None"
     if isinstance(given, (list, dict, set, frozenset)):
@@ -170,7 +174,7 @@ def _shown(given):
     return f"the {type(given).__name__} {given!r:.60}"
 
 
-def checked(pairs: list, function, unpacked: bool = False) -> None:
+def checked(pairs: list[Any], function: Any, unpacked: bool = False) -> None:
     """Raise NotPairs unless each of `pairs` is a tuple or list of two.
 
     `unpacked`: their length is not looked at, for whoever unpacks them sees it.
@@ -181,7 +185,9 @@ def checked(pairs: list, function, unpacked: bool = False) -> None:
         raise not_pairs(function, wrong)
 
 
-def refused(task: Task, outcome: Outcome, error: Exception, function, key, kind) -> Outcome:
+def refused(
+    task: Task, outcome: Outcome, error: BaseException, function: Any, key: Any, kind: str
+) -> Outcome:
     """Return what to commit instead of an outcome that could not be packed or written.
 
     One record alone is to blame, or what `function` made of it. Of several (and the bad one
@@ -198,7 +204,7 @@ def refused(task: Task, outcome: Outcome, error: Exception, function, key, kind)
     return _stay(task, notes={**task.notes, "most": most}, why="refused")
 
 
-def _stay(task, **fields):
+def _stay(task: Task, **fields: Any) -> Outcome:
     """An Outcome that leaves the task where it is."""
     still = {name: getattr(task, name) for name in ("cursor", "marks", "progress", "level")}
     return Outcome(**{**still, "notes": task.notes, **fields})
@@ -213,24 +219,24 @@ def stuck(task: Task, group: Bad) -> Outcome:
     return _stay(task, bad=group, past={"notes": uncombined(task.notes, group.key)}, why="combine")
 
 
-def uncombined(notes: dict, key) -> dict:
+def uncombined(notes: Plain, key: Any) -> Plain:
     """Return a task's notes with a further group that is not combined any more."""
     return {**notes, "uncombined": [*notes.get("uncombined", ()), key]}
 
 
-def away(error: Exception) -> Unavailable:
+def away(error: BaseException) -> StoreError:
     """Return the error that asks for another try, for one that user code had."""
     if isinstance(error, StoreError):
         return error
     return Unavailable(f"the job's own code met an error of its surroundings: {told(error)}")
 
 
-def why(budget, done: bool) -> str:
+def why(budget: Budget, done: bool) -> str:
     """Say why a slice stopped."""
     return "end" if done else budget.why or "size"
 
 
-def regrown(notes: dict) -> dict:
+def regrown(notes: Plain) -> Plain:
     """Return a task's notes after a slice that succeeded: `most` four times as many, or gone."""
     most = notes.get("most")
     if most is None:

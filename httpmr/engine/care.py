@@ -7,12 +7,19 @@ slice, so that nothing else is lost with it, until enough have died of it. What 
 not known here.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from httpmr import codec
+from httpmr.budget import Clock
 from httpmr.errors import Unstorable
-from httpmr.state import Bad
+from httpmr.interfaces import Pair
+from httpmr.state import Bad, Plain, Task
+
+Begin = Callable[[int, int, Any], object]
+"""Keeps with the task how many died, how many are begun, and the first one's key."""
 
 OFTEN = 0.1
 """Seconds of work that are noted at once where nothing is suspect: a commit is little beside it."""
@@ -20,7 +27,7 @@ OFTEN = 0.1
 _LONGEST_KEY = 10_000  # bytes of one that is noted: a task, which is one stored value, holds others
 
 
-def needed(task) -> bool:
+def needed(task: Task) -> bool:
     """Whether a request died in the shard, lately or before."""
     return bool(task.takeovers) or "deaths" in task.notes
 
@@ -32,12 +39,14 @@ class Care:
     many that died of one thing, of so many in all, are enough to put it down to that.
     """
 
-    def __init__(self, task, begin, clock, enough):
-        self.deaths = task.notes.get("deaths", 0) + task.takeovers
+    def __init__(
+        self, task: Task, begin: Begin, clock: Clock, enough: Callable[[int, int], bool]
+    ) -> None:
+        self.deaths: int = task.notes.get("deaths", 0) + task.takeovers
         # How many died of it, how many there are of it, and the first one's key; without a key
         # they are those that come next.
-        self.suspect = task.notes.get("suspect")
-        self.seconds = None  # that the last to die of it had
+        self.suspect: Any = task.notes.get("suspect")
+        self.seconds: float | None = None  # that the last to die of it had
         if task.begun and task.takeovers > task.begun[0]:
             _, self.seconds, died, many, key = task.begun
             self.suspect = (died + (many == 1), many, key)
@@ -55,16 +64,17 @@ class Care:
     @property
     def died(self) -> int:
         """How many died of the one that is suspect."""
-        return self.suspect[0] if self.suspect else 0
+        died: int = self.suspect[0] if self.suspect else 0
+        return died
 
-    def kept(self, notes: dict) -> dict:
+    def kept(self, notes: Plain) -> Plain:
         """Return a task's notes with what is to be remembered of this."""
         rest = {name: notes[name] for name in notes if name not in ("deaths", "suspect")}
         if self.suspect is None:
             return {**rest, "deaths": 1}
         return {**rest, "deaths": self.deaths, "suspect": self.suspect}
 
-    def count(self, keys: list) -> int:
+    def count(self, keys: list[Any]) -> int:
         """Return how many may be begun at once of what comes next, and note it; 0 = `ended`."""
         before = self._before(keys)
         if not before and self._lone():
@@ -82,7 +92,7 @@ class Care:
         self._noted -= count
         return count
 
-    def over(self, groups):
+    def over(self, groups: Iterable[Pair]) -> Iterator[Pair]:
         """Yield groups, each when it may be begun."""
         for key, values in groups:
             if not self.count([key]):
@@ -101,7 +111,7 @@ class Care:
             kind=kind,
         )
 
-    def _before(self, keys):
+    def _before(self, keys: list[Any]) -> int:
         """How many come before what is suspect."""
         if self.suspect is None:
             return len(keys)
@@ -110,7 +120,7 @@ class Care:
             return len(keys)
         return keys.index(first[0]) if first else 0
 
-    def _lone(self):
+    def _lone(self) -> bool:
         """Whether the next is the one that requests die of, and is not to be begun now."""
         died, many, *_ = self.suspect
         if not died or many > 1:
@@ -118,14 +128,14 @@ class Care:
         self.found = self._first and self._enough(died, self.deaths)
         return self.found or not self._first
 
-    def _usual(self, key):
+    def _usual(self, key: Any) -> None:
         """Note as many as take about OFTEN, unless some are left of those noted last."""
         took = self._clock() - self._since
         if not self._noted or took > 2 * OFTEN:
             self._step = 2 * self._step if took < OFTEN else max(1, self._step // 2)
             self._note(0, self._step, key)
 
-    def _note(self, died, many, key):
+    def _note(self, died: int, many: int, key: Any) -> None:
         with suppress(Unstorable):  # which is for others to say
             if len(codec.dumps(key)) <= _LONGEST_KEY:
                 self._begin(died, many, key)

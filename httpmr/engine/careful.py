@@ -6,11 +6,16 @@ if requests go on to die of it then is it a bad record.
 """
 
 from dataclasses import replace
+from typing import Any
 
-from httpmr.engine.care import Care
+from httpmr.budget import Budget
+from httpmr.counters import Counters
+from httpmr.engine.care import Begin, Care
 from httpmr.engine.map import Walk, walked
 from httpmr.engine.shed import inherited
-from httpmr.state import ALONE, Task
+from httpmr.interfaces import OrderedStore, Pair
+from httpmr.recipe import Recipe
+from httpmr.state import ALONE, Outcome, Task
 
 DEATHS = 3
 """So many, of which the last at least was this record's alone, and it is passed over."""
@@ -21,12 +26,16 @@ DEATHS_ALONE = 3
 PATIENCE = 1  # how often the leases of a record that runs alone are doubled from the start
 
 
-def map_carefully(recipe, task, store, budget, begin):
+def map_carefully(
+    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, begin: Begin
+) -> Outcome:
     """Map records of a shard where requests died."""
     return walked(_Careful(recipe, task, budget, begin))
 
 
-def map_alone(recipe, task, store, budget, begin):
+def map_alone(
+    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, begin: Begin
+) -> Outcome:
     """Map the one record of a shard that runs alone."""
     return walked(_Alone(recipe, task, budget, begin))
 
@@ -34,16 +43,16 @@ def map_alone(recipe, task, store, budget, begin):
 class _Careful(Walk):
     """One slice's way along a shard, each few steps noted before they are made."""
 
-    def __init__(self, recipe, task, budget, begin):
+    def __init__(self, recipe: Recipe, task: Task, budget: Budget, begin: Begin) -> None:
         self.care = Care(task, begin, budget.clock, self.enough)
         super().__init__(recipe, self.care.task, budget)
-        self.parked = None
+        self.parked: Task | None = None
 
     @staticmethod
-    def enough(died, deaths):
+    def enough(died: int, deaths: int) -> bool:
         return deaths >= DEATHS
 
-    def mapped(self, some, counted):
+    def mapped(self, some: list[Pair], counted: Counters) -> bool:
         while some:
             count = self.care.count([key for key, _ in some])
             if not count:
@@ -56,7 +65,7 @@ class _Careful(Walk):
             some = some[count:]
         return True
 
-    def at_fault(self, key):
+    def at_fault(self, key: Any) -> None:
         """Pass over the record."""
         task, (shard, slice) = self.task, self.task.place
         self.parked = Task(
@@ -74,7 +83,7 @@ class _Careful(Walk):
         )
         self.cursor, self.care.suspect = key, None
 
-    def outcome(self, **fields):
+    def outcome(self, **fields: Any) -> Outcome:
         outcome = super().outcome(**fields)
         return replace(outcome, notes=self.care.kept(outcome.notes), parked=self.parked)
 
@@ -83,10 +92,10 @@ class _Alone(_Careful):
     """The same where the shard is one record."""
 
     @staticmethod
-    def enough(died, deaths):
+    def enough(died: int, deaths: int) -> bool:
         return died >= DEATHS_ALONE
 
-    def at_fault(self, key):
+    def at_fault(self, key: Any) -> None:
         """Put it down to the record; if it is tried once more, then with longer leases."""
         self.bad, self.past = self.care.bad("record"), {"cursor": key, "marks": ()}
         self.why = "a bad record"

@@ -1,17 +1,21 @@
 """The last two phases: publish what the sink was given, and clean up what was in between."""
 
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from httpmr import keys
+from httpmr.budget import Budget
 from httpmr.engine import blame
 from httpmr.engine.fold import of_round
 from httpmr.errors import OutputError
+from httpmr.interfaces import OrderedStore
 from httpmr.ledger import PAGE, Ledger
+from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs, output
-from httpmr.state import Outcome
+from httpmr.state import Outcome, Shard, Task
 
 
-def publish(recipe, task, store, budget):
+def publish(recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -> Outcome:
     """Let the sink publish the committed receipts; again in the next slice until it is done."""
     ledger = Ledger(store)
     receipts = list(ledger.receipts(task.job, task.notes.get("tail")))
@@ -26,20 +30,20 @@ def publish(recipe, task, store, budget):
     return Outcome(done=bool(done), notes=task.notes, why=blame.why(budget, done))
 
 
-def clean_up(recipe, task, store, budget):
+def clean_up(recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -> Outcome:
     """Remove the intermediate data, a page at a time.
 
     While records are put aside nothing goes but what the rounds before the present one have left.
     """
     tail, keep = task.notes.get("tail"), task.notes.get("keep")
-    garbage = superseded(store, task.job, tail) if tail else ()
+    garbage: Iterable[bytes] = superseded(store, task.job, tail) if tail else ()
     if not keep:
         garbage = chain(leftovers(store, task.job), garbage)
     deletes = list(islice(garbage, PAGE))
     return Outcome(done=len(deletes) < PAGE, notes=task.notes, deletes=deletes, why="size")
 
 
-def superseded(store, job, tail):
+def superseded(store: OrderedStore, job: str, tail: Shard) -> Iterator[bytes]:
     """Yield the store keys of what was folded, and given to the sink, in other rounds than one."""
     for key in output(store).keys(job):
         if keys.unpack(key)[4][1:] != tail:
@@ -53,7 +57,7 @@ def superseded(store, job, tail):
             yield key
 
 
-def leftovers(store, job):
+def leftovers(store: OrderedStore, job: str) -> Iterator[bytes]:
     """Yield the store keys of a job's intermediate data, none of its blocks read."""
     yield from Runs(store).keys(job)
     for name in ("receipt", "wanted"):

@@ -5,17 +5,23 @@ to the next level; levels go on until few enough are left. The inputs stay until
 that records put aside can be mapped later into the places reserved for them.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+from httpmr.budget import Budget
 from httpmr.engine import blame
 from httpmr.engine.gather import ENOUGH, Folded, Uncombined, combined
 from httpmr.engine.long import Long, many
+from httpmr.interfaces import Combine, OrderedStore
+from httpmr.recipe import Recipe
 from httpmr.shuffle import FAN_IN, Placed, Runs, cut
-from httpmr.state import Outcome
+from httpmr.state import Outcome, Place, Shard, Task
 
 _MOST_BLOCKS = 100  # in a slice that folds many small runs; a batch takes twice as many entries
 _LEVELS = 100  # that a round may have: far more than any needs
 
 
-def fold_runs(recipe, task, store, budget):
+def fold_runs(recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -> Outcome:
     """Fold runs of one partition until the budget says stop; done when FAN_IN are left."""
     fold = _Fold(recipe, task, store, budget)
     try:
@@ -26,38 +32,38 @@ def fold_runs(recipe, task, store, budget):
         return blame.stuck(task, error.bad)
 
 
-def above(level: int, tail: tuple) -> int:
+def above(level: int, tail: Shard) -> int:
     """Return the level that follows; those of each round are its own, but for the lowest, 0."""
     return level + 1 if level or not tail else 1 - tail[0] * _LEVELS
 
 
-def of_round(level: int, tail: tuple) -> bool:
+def of_round(level: int, tail: Shard) -> bool:
     """Whether a level above 0 is one of the round with this tail."""
     return (level - 1) // _LEVELS == (-tail[0] if tail else 0)
 
 
 class _Fold:
-    def __init__(self, recipe, task, store, budget):
+    def __init__(self, recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -> None:
         self.recipe, self.task, self.budget = recipe, task, budget
         self.runs = Runs(store, by=recipe.order)
         self.partition = task.shard[0]
         self.level = task.level
         self.above = above(task.level, task.shard[1:])
         self.cursor = task.cursor  # (key, values of it that are done, or None for all)
-        self.since = task.notes.get("since")  # the first run of the present fold
-        self.n = task.notes.get("n", 0)  # the next block of its output
-        self.most = task.notes.get("most")  # values, after a commit was refused
+        self.since: Place | None = task.notes.get("since")  # the first run of the present fold
+        self.n: int = task.notes.get("n", 0)  # the next block of its output
+        self.most: int | None = task.notes.get("most")  # values, after a commit was refused
         self.plain = Uncombined(task)
-        self.blocks = []
+        self.blocks: list[Placed] = []
         self.bytes = 0
         self.values = 0
-        self.why = None
+        self.why: str | None = None
         self.done = False
 
-    def more(self):
+    def more(self) -> bool:
         return not self.why and not self.done
 
-    def run(self):
+    def run(self) -> None:
         """Do one fold, or as much of it as the budget allows."""
         at = (self.task.job, self.partition, self.level)
         entries, following = self.runs.fold(*at, self.since, FAN_IN)
@@ -88,11 +94,12 @@ class _Fold:
         elif self.bytes > ENOUGH // 4 or len(self.blocks) >= _MOST_BLOCKS:
             self.why = "size"
 
-    def _group(self, out, key, values):
+    def _group(self, out: Folded, key: Any, values: Any) -> None:
         """Take a group over, combined where that can be done, else a large one in parts."""
         begun = self.cursor[1] if self.cursor and self.cursor[1] and out.empty else 0
-        if self.recipe.combine and key not in self.plain:
-            self._combined(out, key, values, begun)
+        combine = self.recipe.combine
+        if combine and key not in self.plain:
+            self._combined(combine, out, key, values, begun)
             return
         part = []
         for value in values:
@@ -108,9 +115,8 @@ class _Fold:
             self._add(out, key, part)
         self.cursor = (key, None)
 
-    def _combined(self, out, key, values, begun):
+    def _combined(self, combine: Combine, out: Folded, key: Any, values: Any, begun: int) -> None:
         """Take a group over as one value; a long one as several, if it takes several slices."""
-        combine = self.recipe.combine
         self.cursor = (key, None)
         if values.__class__ is list and len(values) < many(self.task) and not begun:
             self._add(out, key, [combined(combine, key, values)])
@@ -121,14 +127,15 @@ class _Fold:
         if long.partial:
             self._add(out, key, long.partial)
 
-    def _add(self, out, key, values):
+    def _add(self, out: Folded, key: Any, values: Sequence[Any]) -> None:
         out.add(key, values)
         self.values += len(values)
 
-    def _enough(self, out):
-        return self.bytes + out.scale.bytes > ENOUGH or (self.most and self.values >= self.most)
+    def _enough(self, out: Folded) -> bool:
+        much = self.bytes + out.scale.bytes > ENOUGH
+        return much or bool(self.most and self.values >= self.most)
 
-    def outcome(self):
+    def outcome(self) -> Outcome:
         notes = {**blame.regrown(self.task.notes), "since": self.since, "n": self.n}
         return Outcome(
             cursor=self.cursor,

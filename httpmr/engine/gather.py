@@ -6,13 +6,15 @@ that a slice stops well before its commit would pass what a store takes.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from httpmr import codec, counters, keys
 from httpmr.engine.blame import FAULTS, GroupFailed, bad, checked, passes, surroundings
 from httpmr.errors import Unstorable, UserCodeError
-from httpmr.interfaces import BATCH_BYTES
+from httpmr.interfaces import BATCH_BYTES, Combine, Pair
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Columns, Placed, cut, gather, ordered, single
 from httpmr.state import Task
@@ -33,23 +35,23 @@ _LONG = 100  # items
 class Scale:
     """Estimates the bytes of what is added, from a few samples of it."""
 
-    def __init__(self, enough: int = ENOUGH):
+    def __init__(self, enough: int = ENOUGH) -> None:
         self.enough = enough
         self.bytes = 0
         self.chunk = _FIRST
         """How many to gather before the next estimate, so that it never comes too late."""
 
-    def add(self, items: list) -> None:
+    def add(self, items: list[Any]) -> None:
         """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
         if items:
             self.bytes += self._weighed(items[:: max(1, len(items) // _SAMPLE)], len(items))
 
-    def set(self, groups: dict) -> None:
+    def set(self, groups: dict[Any, Any]) -> None:
         """Let the whole weigh what `groups` do."""
         some = islice(groups.items(), 0, None, max(1, len(groups) // _SAMPLE))
         self.bytes = self._weighed(list(some), len(groups)) if groups else 0
 
-    def _weighed(self, some, count):
+    def _weighed(self, some: list[Any], count: int) -> int:
         each = sum(map(_weight, some)) / len(some)
         self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
         return int(each * count)
@@ -60,7 +62,7 @@ class Scale:
         return self.bytes >= self.enough
 
 
-def _weight(item):
+def _weight(item: Any) -> int:
     """Return the bytes of a pair or a value, about: of a long list, what some of it weighs."""
     value = item[1] if type(item) is tuple and len(item) == 2 else item  # a pair's, or itself
     if type(value) is not list or len(value) < _LONG:
@@ -72,12 +74,12 @@ def _weight(item):
 class Held:
     """The pairs of a map-only or reduce slice, as they came, for the sink."""
 
-    def __init__(self, function):
+    def __init__(self, function: Any) -> None:
         self.function = function
-        self.pairs = []
+        self.pairs: list[Pair] = []
         self.scale = Scale(_OF_OUTPUT)
 
-    def add(self, pairs: list) -> None:
+    def add(self, pairs: list[Pair]) -> None:
         """Take pairs over; NotPairs if they are none."""
         checked(pairs, self.function)
         try:
@@ -90,17 +92,19 @@ class Held:
 class Groups:
     """The pairs of a map slice by key, combined, on their way to the shuffle."""
 
-    def __init__(self, recipe: Recipe, task: Task):
+    def __init__(self, recipe: Recipe, task: Task) -> None:
         self.recipe = recipe
         self.task = task
         self.combine = recipe.combine
         self.plain = Uncombined(task)
-        self.groups = defaultdict(list)
-        self.totals = {}  # {key: what is combined already}, while the combiner can tally
+        self.groups: defaultdict[Any, list[Any]] = defaultdict(list)
+        self.totals: dict[
+            Any, Any
+        ] = {}  # {key: what is combined already}, while the combiner can tally
         self.tally = None if self.plain else recipe.tally
         self.scale = Scale()
 
-    def add(self, pairs: list) -> None:
+    def add(self, pairs: list[Pair]) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
         checked(pairs, self.recipe.mapper.map, unpacked=True)
         try:
@@ -111,9 +115,9 @@ class Groups:
             raise
         self.scale.add(pairs)
         if self.combine and self.scale.full:
-            self.fold()
+            self.fold(self.combine)
 
-    def _tallied(self, pairs):
+    def _tallied(self, pairs: list[Pair]) -> bool:
         """Combine pairs at once, if that can be done; if not, then never again in this slice."""
         if self.tally is None:
             return False
@@ -129,12 +133,12 @@ class Groups:
         self.totals = {}
         return False
 
-    def fold(self) -> None:
+    def fold(self, combine: Combine) -> None:
         """Combine what is pending, and weigh what is left.
 
         What a combiner counts is not counted: how often it runs is nobody's business.
         """
-        groups, combine, plain = self.groups, self.combine, self.plain
+        groups, plain = self.groups, self.plain
         with counters.collecting():
             for key, values in groups.items():
                 if len(values) > 1 and key not in plain:
@@ -144,7 +148,7 @@ class Groups:
     def blocks(self) -> list[Placed]:
         """Return the groups of each partition, sorted and packed."""
         if self.combine:
-            self.fold()
+            self.fold(self.combine)
         sort = partial(ordered, by=self.recipe.order)
         groups, columns = (self.totals, single) if self.totals else (self.groups, sort)
         return [
@@ -153,11 +157,11 @@ class Groups:
             for n, block in enumerate(cut(columns(groups, distinct)))
         ]
 
-    def _parted(self, groups):
+    def _parted(self, groups: dict[Any, Any]) -> list[list[Any]]:
         """Return the keys of each partition."""
         count = self.task.fan_out
         partition = self.recipe.partitioner.partition
-        parts = [[] for _ in range(count)]
+        parts: list[list[Any]] = [[] for _ in range(count)]
         for key in groups:
             number = partition(key, count)
             if type(number) is not int or not 0 <= number < count:
@@ -172,17 +176,17 @@ class Groups:
 class Uncombined:
     """The keys of a task whose combiner failed and was skipped."""
 
-    def __init__(self, task: Task):
+    def __init__(self, task: Task) -> None:
         self.packed = {keys.pack(key) for key in task.notes.get("uncombined", ())}
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.packed)
 
-    def __contains__(self, key):
+    def __contains__(self, key: Any) -> bool:
         return bool(self.packed) and keys.pack(key) in self.packed
 
 
-def combined(combine, key, values):
+def combined(combine: Combine, key: Any, values: Iterable[Any]) -> Any:
     """Return the one value that stands for `values`; GroupFailed where user code is to blame."""
     try:
         value = combine(key, iter(values))
@@ -192,12 +196,12 @@ def combined(combine, key, values):
         if surroundings(error):
             raise error
         raise GroupFailed(bad(key, error, "group")) from error
-    if error := met(values):
-        raise error
+    if swallowed := met(values):
+        raise swallowed
     return value
 
 
-def met(values):
+def met(values: Any) -> Exception | None:
     """Return the error that reading a group met: user code that walked it may have swallowed it."""
     return getattr(values, "error", None)
 
@@ -205,30 +209,31 @@ def met(values):
 class Folded:
     """The groups of a merge slice in key order, on their way to a longer run."""
 
-    def __init__(self, most=None):
-        self.columns = Columns([], [], [])
+    def __init__(self, most: int | None = None) -> None:
+        self.counts: list[int] = []
+        self.columns = Columns([], self.counts, [])
         self.scale = Scale()
         self.weighed = 0
         self.most = most
 
     @property
-    def empty(self):
+    def empty(self) -> bool:
         """Whether no group was added yet."""
         return not self.columns.keys
 
     @property
-    def chunk(self):
+    def chunk(self) -> int:
         """How many values of a group to add at a time."""
         return min(self.scale.chunk, self.most or self.scale.chunk)
 
-    def add(self, key, values: list) -> None:
+    def add(self, key: Any, values: Sequence[Any]) -> None:
         """Add the next group, or a further part of the last one."""
-        distinct, counts, flat = self.columns
+        distinct, _, flat = self.columns
         if distinct and distinct[-1] == key:
-            counts[-1] += len(values)
+            self.counts[-1] += len(values)
         else:
             distinct.append(key)
-            counts.append(len(values))
+            self.counts.append(len(values))
         flat.extend(values)
         if len(flat) - self.weighed >= self.scale.chunk:
             self.scale.add(flat[self.weighed :])

@@ -7,13 +7,17 @@ as take a moment: one at first, for nobody knows what user code does with them.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, compress, count, islice
+from typing import Any
 
 from httpmr import codec
+from httpmr.budget import Budget, Clock
 from httpmr.engine import blame
 from httpmr.engine.gather import combined, met
 from httpmr.errors import Unstorable
-from httpmr.interfaces import VALUE_BYTES
+from httpmr.interfaces import VALUE_BYTES, Combine
+from httpmr.state import Task
 
 LONG = 1000
 """Values that make a group of known length a long one."""
@@ -25,7 +29,7 @@ _STEP = 4  # by how much a chunk may grow: a combiner that gathers looks at all 
 _MOST_BYTES = VALUE_BYTES // 4  # of what is kept from slice to slice: a task is read often
 
 
-def many(task) -> int:
+def many(task: Task) -> int:
     """Return how many values make a group a long one in the task's next slice."""
     # Where a request died, it may have died of any group of several values.
     return 2 if task.takeovers else LONG
@@ -38,24 +42,26 @@ class Long:
     then not among `values`. Iterate over it after `fold` or `watch`, which say what comes.
     """
 
-    def __init__(self, key, values, partial=(), done=0):
+    def __init__(
+        self, key: Any, values: Iterable[Any], partial: Sequence[Any] = (), done: int = 0
+    ) -> None:
         self.key = key
         self.values = values
         self.partial = partial
         self.done = done
-        self.ended = None
+        self.ended: Exception | None = None
         self._rest = iter(values)
-        self._coming = iter(())
+        self._coming: Iterator[Any] = iter(())
 
     @property
-    def error(self):
+    def error(self) -> Exception | None:
         """What walking the values met, or was ended by: user code may have swallowed it."""
         return self.ended or met(self.values)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return self._coming
 
-    def fold(self, combine, budget) -> bool:
+    def fold(self, combine: Combine, budget: Budget) -> bool:
         """Combine what there is; return whether it came to the end before the budget was spent.
 
         Raises GroupFailed where the combiner is to blame.
@@ -80,7 +86,7 @@ class Long:
         self._coming = iter(self.partial)
         return True
 
-    def _combined(self, combine):
+    def _combined(self, combine: Combine) -> Any:
         try:
             return combined(combine, self.key, self)
         except Exception as error:
@@ -90,7 +96,7 @@ class Long:
                 raise
             raise blame.away(error) from error
 
-    def place(self, combine):
+    def place(self, combine: Combine) -> tuple[Any, ...] | None:
         """Return the cursor from which to go on, or None if the partial is too large to keep.
 
         Raises GroupFailed if what `combine` gave cannot be stored at all.
@@ -102,14 +108,14 @@ class Long:
             told = blame.unstorable(combine, error)
             raise blame.GroupFailed(blame.bad(self.key, told, "group")) from error
 
-    def watch(self, look, clock):
+    def watch(self, look: Callable[[int], object], clock: Clock) -> None:
         """Let all that is left be walked in one go, calling `look(done)` now and then.
 
         What it raises ends the walk.
         """
         self._coming = chain(self.partial, chain.from_iterable(self._watched(look, clock)))
 
-    def _watched(self, look, clock):
+    def _watched(self, look: Callable[[int], object], clock: Clock) -> Iterator[Iterator[Any]]:
         chunk = 1
         for value in self._rest:
             began = clock()
@@ -123,7 +129,7 @@ class Long:
             chunk = _resized(chunk, clock() - began)
 
 
-def _resized(chunk, took):
+def _resized(chunk: int, took: float) -> int:
     """How many values to take next, after a chunk that took so many seconds."""
     if took * _STEP < MOMENT:
         return chunk * _STEP

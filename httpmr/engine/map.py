@@ -5,14 +5,21 @@ drops it whole. The slice then ends before the record: at the record's own slice
 again, alone, and put aside or stopped at.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, starmap
+from typing import Any
 
 from httpmr import counters
+from httpmr.budget import Budget
+from httpmr.counters import Counters
 from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
+from httpmr.engine.care import Begin
 from httpmr.engine.gather import Groups, Held
 from httpmr.errors import Conflict, InputError
-from httpmr.state import Outcome
+from httpmr.interfaces import OrderedStore, Pair
+from httpmr.recipe import Recipe
+from httpmr.state import Bad, Outcome, Plain, Task
 
 AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
 """Records that are read ahead and mapped in one go at most, and how long they may take for more."""
@@ -20,12 +27,14 @@ AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
 _MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
-def map_records(recipe, task, store, budget, begin):
+def map_records(
+    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, begin: Begin
+) -> Outcome:
     """Map records of the shard until the budget says stop; at least one."""
     return walked(Walk(recipe, task, budget))
 
 
-def walked(walk):
+def walked(walk: "Walk") -> Outcome:
     """Go along the shard, and return the outcome of that."""
     task = walk.task
     stopped = _changed(walk.recipe, task)
@@ -41,7 +50,7 @@ def walked(walk):
         return blame.stuck(task, error.bad)
 
 
-def _changed(recipe, task):
+def _changed(recipe: Recipe, task: Task) -> Outcome | None:
     if task.fingerprint is None:
         return None
     try:
@@ -60,28 +69,32 @@ def _changed(recipe, task):
 class _Refused(Exception):
     """Something that was emitted cannot be packed; the cause says why."""
 
+    __cause__: BaseException
+
 
 class Walk:
     """One slice's way along its shard."""
 
-    def __init__(self, recipe, task, budget):
+    def __init__(self, recipe: Recipe, task: Task, budget: Budget) -> None:
         self.recipe = recipe
         self.task = task
         self.budget = budget
         self.cursor = task.cursor
         self.marks = task.marks
         self.records = 0
-        self.counters = {}
+        self.counters: Counters = {}
         self.done = False
-        self.bad = self.past = self.pause = None
-        self.why = None
-        self.buffer = []  # what was emitted and is not in `held` yet
+        self.bad: Bad | None = None
+        self.past: Plain | None = None
+        self.pause: str | None = None
+        self.why: str | None = None
+        self.buffer: list[Pair] = []  # what was emitted and is not in `held` yet
         self.at_once = 1
         self.emitted = 0
         self.last = budget.clock()
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
-    def run(self, counted):
+    def run(self, counted: Counters) -> None:
         """Go as far as the budget allows, or the source can be read."""
         try:
             self._along(counted)
@@ -98,7 +111,7 @@ class Walk:
             else:
                 raise blame.away(error) from error
 
-    def _along(self, counted):
+    def _along(self, counted: Counters) -> None:
         after = self.task.after if self.cursor is None else self.cursor
         bounds = [*self.marks, self.task.until]
         for number, until in enumerate(bounds):
@@ -113,16 +126,16 @@ class Walk:
             self.marks = self.task.marks[number + 1 :]
         self.done = True
 
-    def _at_once(self):
+    def _at_once(self) -> int:
         """How many records to read ahead: few if they take long, or emit much."""
         now = self.budget.clock()
         quick, self.last = now - self.last < AT_ONCE_SECONDS, now
         self.at_once = min(2 * self.at_once, AT_ONCE) if quick else 1 + self.at_once // 4
         room = self.held.scale.chunk * self.records // (self.emitted + 1)
-        most = self.task.notes.get("most", AT_ONCE + self.records) - self.records
+        most: int = self.task.notes.get("most", AT_ONCE + self.records) - self.records
         return max(1, min(self.at_once, room, most))
 
-    def mapped(self, some, counted):
+    def mapped(self, some: list[Pair], counted: Counters) -> bool:
         """Map records that were read ahead; return whether the slice goes on."""
         while some:
             done = self._hold(some, counted)
@@ -149,7 +162,7 @@ class Walk:
                 return False
         return True
 
-    def _hold(self, some, counted):
+    def _hold(self, some: list[Pair], counted: Counters) -> int:
         """Map records and hold what they emit; return how many: 0 if one failed.
 
         The hot loop is in C, but for `_given`.
@@ -169,7 +182,7 @@ class Walk:
         self.emitted += len(buffer) - size
         return self.given
 
-    def _given(self, mapped, expected):
+    def _given(self, mapped: Iterable[Iterable[Pair]], expected: int) -> Iterator[Iterable[Pair]]:
         """Yield what the mapper gives for record after record, while there is time and room."""
         budget, refused, given = self.budget, blame.REFUSED, 0
         clock, due = budget.clock, budget.due
@@ -187,7 +200,7 @@ class Walk:
                 raise RuntimeError("the mapper raised StopIteration")
         self.given = given
 
-    def _failed(self, key, error):
+    def _failed(self, key: Any, error: BaseException) -> None:
         """Note why the slice ends before the record `key`."""
         if not blame.surroundings(error):
             self.bad = blame.bad(key, error)
@@ -198,11 +211,11 @@ class Walk:
         else:
             raise blame.away(error) from error
 
-    def _flush(self):
+    def _flush(self) -> None:
         self._packing(self.held.add, self.buffer)
         self.buffer.clear()
 
-    def _packing(self, call, *args):
+    def _packing(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except blame.GroupFailed:
@@ -211,7 +224,7 @@ class Walk:
             blame.passes(error)
             raise _Refused from error
 
-    def outcome(self, **fields):
+    def outcome(self, **fields: Any) -> Outcome:
         """What was done so far, without what was emitted."""
         task = self.task
         passed = 1 - (len(self.marks) + 1) / (task.marked + 1)
@@ -231,14 +244,14 @@ class Walk:
             **fields,
         )
 
-    def finish(self):
+    def finish(self) -> Outcome:
         """Pack what was emitted, and say what the slice came to."""
         self._flush()
-        if not self.task.fan_out:
+        if isinstance(self.held, Held):
             return self.outcome(pairs=self.held.pairs)
         return self.outcome(blocks=self._packing(self.held.blocks))
 
-    def refused(self, error):
+    def refused(self, error: BaseException) -> Outcome:
         """Say what the slice came to where what was emitted cannot be packed."""
         if blame.surroundings(error):
             raise blame.away(error) from error

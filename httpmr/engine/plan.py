@@ -8,7 +8,7 @@ runs than one merge opens. A retry begins in the map phase, as a further round o
 
 from httpmr.engine.split import ranges
 from httpmr.shuffle import FAN_IN
-from httpmr.state import Job, Task
+from httpmr.state import Job, Plain, Task
 
 
 def first(job: Job) -> Task:
@@ -29,7 +29,7 @@ def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
     if job.phase == "merge":
         return "reduce", [Task(job.id, "reduce", t.shard, level=t.level) for t in done]
     # In a further round all is reduced again; where nothing is, what was given before stays.
-    notes = {"tail": job.tail} if job.round and job.partitions else {}
+    notes: Plain = {"tail": job.tail} if job.round and job.partitions else {}
     if job.phase in ("map", "reduce"):
         return "publish", [Task(job.id, "publish", (0, *job.tail), notes=notes)]
     if job.phase == "publish":
@@ -38,7 +38,7 @@ def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
     return None, []
 
 
-def _map_tasks(job, split):
+def _map_tasks(job: Job, split: Task) -> list[Task]:
     notes = split.notes
     dealt = ranges(notes["keys"], job.last, job.shards)
     return [

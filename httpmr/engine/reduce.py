@@ -5,22 +5,34 @@ folded first, over as many slices as that takes. A group that user code fails on
 which can then skip it, and so does one that requests die of.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from httpmr import counters, keys
+from httpmr.budget import Budget
+from httpmr.counters import Counters
 from httpmr.engine import blame
-from httpmr.engine.care import Care, needed
+from httpmr.engine.care import Begin, Care, needed
 from httpmr.engine.gather import Held, Uncombined
 from httpmr.engine.long import Long, many
 from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError
+from httpmr.interfaces import OrderedStore, Pair
+from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
-from httpmr.state import Outcome
+from httpmr.shuffle.reading import Entry
+from httpmr.state import Bad, Outcome, Plain, Task
+
+Hold = Callable[[], object]
+"""Keeps the lease."""
 
 DEATHS = 3
 """So many requests that died one after the other at the same place died of its group."""
 
 
-def reduce_groups(recipe, task, store, budget, hold, begin):
+def reduce_groups(
+    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, hold: Hold, begin: Begin
+) -> Outcome:
     """Reduce groups of one partition until the budget says stop; at least one, or a part of it.
 
     `hold()` is called now and then while a long group is walked, and `begin` before groups where
@@ -30,14 +42,22 @@ def reduce_groups(recipe, task, store, budget, hold, begin):
     return _Walk(recipe, care.task if care else task, store, budget, hold, care).run()
 
 
-def _enough(died, deaths):
+def _enough(died: int, deaths: int) -> bool:
     return died > DEATHS  # one of them though it could be ended in time, were it long
 
 
 class _Walk:
     """One slice's way along its partition."""
 
-    def __init__(self, recipe, task, store, budget, hold, care):
+    def __init__(
+        self,
+        recipe: Recipe,
+        task: Task,
+        store: OrderedStore,
+        budget: Budget,
+        hold: Hold,
+        care: Care | None,
+    ) -> None:
         self.recipe = recipe
         self.task = task
         self.budget = budget
@@ -46,19 +66,21 @@ class _Walk:
         self.deaths = max(task.takeovers, care.died) if care else 0
         self.runs = Runs(store, by=recipe.order)
         self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
-        self.held = Held(recipe.reducer.reduce)
+        assert recipe.reducer is not None  # else there is no such phase
+        self.reduce = recipe.reducer.reduce
+        self.held = Held(self.reduce)
         self.plain = Uncombined(task)
         self.most = task.notes.get("most", 0)
         self.many = many(task)
         self.cursor = task.cursor  # (key, None), or (key, values done, what stands for them)
         self.groups = 0
-        self.counters = {}
-        self.buffer = []  # what was given and is not in `held` yet
-        self.bad = None
-        self.past = {}
-        self.why = None
+        self.counters: Counters = {}
+        self.buffer: list[Pair] = []  # what was given and is not in `held` yet
+        self.bad: Bad | None = None
+        self.past: Plain = {}
+        self.why: str | None = None
 
-    def run(self):
+    def run(self) -> Outcome:
         try:
             try:
                 with counters.collecting() as counted:
@@ -72,12 +94,13 @@ class _Walk:
             return self._refused(error)
         return self._outcome()
 
-    def _refused(self, error):
-        reduce, key = self.recipe.reducer.reduce, self.cursor[0]
-        return blame.refused(self.task, self._outcome(), error, reduce, key, "group")
+    def _refused(self, error: NotPairs) -> Outcome:
+        return blame.refused(
+            self.task, self._outcome(), error, self.reduce, self.cursor[0], "group"
+        )
 
-    def _along(self, counted):
-        reduce, buffer = self.recipe.reducer.reduce, self.buffer
+    def _along(self, counted: Counters) -> None:
+        reduce, buffer = self.reduce, self.buffer
         after = self.cursor and self.cursor[:2]
         groups = self.runs.merged(self.task.job, self.index, after)
         if self.care:
@@ -123,17 +146,17 @@ class _Walk:
                 return
         self.why = self.budget.why
         if self.care and self.care.ended:
-            self._suspected()
+            self._suspected(self.care)
 
-    def _suspected(self):
+    def _suspected(self, care: Care) -> None:
         """Note why the slice ends before a group that requests die of."""
         self.why = "a suspect"
-        if self.care.found:
-            self.bad, self.why = self.care.bad("group"), "a bad group"
+        if care.found:
+            self.bad, self.why = care.bad("group"), "a bad group"
             self.past = {"cursor": (self.bad.key, None)}
-            self.care.suspect = None
+            care.suspect = None
 
-    def _long(self, key, values):
+    def _long(self, key: Any, values: Any) -> Long | None:
         """Return a long group as it is to be reduced; None where the slice ends in it."""
         begun = self.cursor is not None and self.cursor[1] is not None and self.cursor[0] == key
         long = Long(key, values, self.cursor[2:] if begun else (), self.cursor[1] if begun else 0)
@@ -158,7 +181,7 @@ class _Walk:
         long.watch(partial(self._look, key, size, remedies), self.budget.clock)
         return long
 
-    def _look(self, key, size, remedies, done):
+    def _look(self, key: Any, size: int, remedies: list[str], done: int) -> None:
         """Keep the lease; end the walk in time where requests died of it."""
         self.hold()
         if self.deaths < DEATHS or self.budget.more():
@@ -172,7 +195,7 @@ class _Walk:
             key=key,
         )
 
-    def _failed(self, key, error, long):
+    def _failed(self, key: Any, error: BaseException, long: Long | None) -> None:
         """Note why the slice ends before the group; raise what is none of its faults."""
         met = long and long.error
         error = met or error
@@ -186,15 +209,15 @@ class _Walk:
         self.bad, self.past = blame.bad(key, error, "group"), {"cursor": (key, None)}
         self.why = "a bad group"
 
-    def _flush(self):
+    def _flush(self) -> None:
         self.held.add(self.buffer)
         self.buffer.clear()
 
-    def _notes(self):
+    def _notes(self) -> Plain:
         notes = blame.regrown(self.task.notes) if self.groups else self.task.notes
         return self.care.kept(notes) if self.care else notes
 
-    def _outcome(self):
+    def _outcome(self) -> Outcome:
         return Outcome(
             cursor=self.cursor,
             done=not self.why,
@@ -211,7 +234,7 @@ class _Walk:
         )
 
 
-def _passed(index, cursor):
+def _passed(index: list[Entry], cursor: Any) -> float:
     """How much of the partition is done, in blocks."""
     if cursor is None or not index:
         return 0.0

@@ -6,7 +6,7 @@ shards keep their input order, and output does not depend on which were shed.
 
 from dataclasses import replace
 
-from httpmr.state import Outcome, Task
+from httpmr.state import Outcome, Plain, Task
 
 WORTH = 4
 """A shard sheds while it has more slices than this left, by its pace so far."""
@@ -49,7 +49,7 @@ def shed(task: Task, outcome: Outcome) -> Outcome:
     )
 
 
-def inherited(task: Task) -> dict:
+def inherited(task: Task) -> Plain:
     """Return the notes that go with a part of the task's range."""
     # The fingerprint is that of the range as it was split.
     notes = {"origin": task.notes.get("origin", (task.after, task.until))}

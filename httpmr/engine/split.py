@@ -5,10 +5,15 @@ dropped whenever there are too many, and deals them out. Keys of the source are 
 Then each shard's fingerprint is taken, so that a change of the input is seen later.
 """
 
+from typing import Any
+
 from httpmr import codec
+from httpmr.budget import Budget
 from httpmr.engine import blame
 from httpmr.errors import InputError
-from httpmr.state import Outcome
+from httpmr.interfaces import OrderedStore
+from httpmr.recipe import Recipe
+from httpmr.state import Outcome, Task
 
 MARKS = 16
 """How many keys inside its range a shard keeps, to read from one to the next."""
@@ -17,7 +22,7 @@ _MOST_KEYS = 2048
 _MOST_BYTES = 200_000  # a task is one stored value
 
 
-def split(recipe, task, store, budget):
+def split(recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -> Outcome:
     """Gather split keys, then fingerprints, until the budget says stop."""
     notes = {"keys": [], "stride": 1, "seen": 0, "split": False, "fingerprints": [], **task.notes}
     keys, prints = list(notes["keys"]), list(notes["fingerprints"])
@@ -61,7 +66,7 @@ def split(recipe, task, store, budget):
     )
 
 
-def ranges(keys, last, shards):
+def ranges(keys: list[Any], last: Any, shards: int) -> list[tuple[Any, Any, tuple[Any, ...]]]:
     """Return (after, until, marks) of each of at most `shards` shards of even size.
 
     >>> ranges([10, 20, 30], 40, 2)
