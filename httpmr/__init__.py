@@ -18,6 +18,7 @@ from httpmr.interfaces import Mapper, OrderedStore, Partitioner, Reducer, Sink, 
 
 # What they mount, and what it gives them
 from httpmr.jobs import Job
+from httpmr.uploads import Uploads
 from httpmr.web import Master, Pipeline, Site, allow_local
 from httpmr.webhook import Webhook
 
@@ -35,6 +36,7 @@ __all__ = [
     "Sink",
     "Site",
     "Source",
+    "Uploads",
     "Webhook",
     "allow_local",
     "count",

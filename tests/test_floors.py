@@ -16,7 +16,7 @@ FLOORS = {
     1: ["keys", "codec", "budget", "counters", "trouble"],
     2: ["interfaces", "state", "params"],
     3: ["recipe", "shuffle", "ledger"],
-    4: ["engine", "remote", "sql"],
+    4: ["engine", "remote", "sql", "uploads"],
     5: ["stores", "sources", "sinks", "mappers", "partitioners", "reducers", "webhook"],
     6: ["jobs"],
     7: ["web", "driver", "testing"],

@@ -18,8 +18,8 @@ from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Source
 from httpmr.remote import Facts, Options
 from httpmr.sources import opening
-from httpmr.sources.damage import gone
-from httpmr.sources.opening import BUFFER
+from httpmr.sources.opening import BUFFER, Where
+from httpmr.uploads import Uploaded, Uploads
 
 END = 2**63 - 1
 """An offset that no file reaches."""
@@ -29,12 +29,13 @@ class Files(Source):
     """The files that some patterns match, as one line of bytes from the first to the last.
 
     A pattern is a path, a glob with `**` allowed, or the URL of either, as `s3://bucket/*.txt`,
-    for which `options` are what fsspec takes beside it: keys, an endpoint. Each must match a
-    file. Files are looked up when they are read, never before. Those that end in `.gz` or `.zst`
-    are unpacked, with offsets into the text; those in a `.zip` are its members, and
-    `archive.zip/*.csv` some of them. They must stay as they are while a job runs, where all
-    machines can read them. A subclass reads `ranges(after, until)` with `opened`, and sets
-    `inside = False` if it cannot begin inside a file.
+    for which `options` are what fsspec takes beside it: keys, an endpoint; or all are what
+    `Uploads.path` gave, for files in a store. Each must match a file. Files are looked up when
+    they are read, never before. Those that end in `.gz` or `.zst` are unpacked, with offsets into
+    the text; those in a `.zip` are its members, and `archive.zip/*.csv` some of them. They must
+    stay as they are while a job runs, where all machines can read them. A subclass reads
+    `ranges(after, until)` with `opened`, and sets `inside = False` if it cannot begin inside a
+    file.
     """
 
     inside = True
@@ -47,7 +48,14 @@ class Files(Source):
                 name = type(self).__name__
                 raise RecipeError(f"{name} takes paths or patterns, not {pattern!r}")
         self.patterns = tuple(os.fspath(pattern) for pattern in patterns)
-        self.options = options
+        self.options: Where = options
+        uploads = [pattern.uploads for pattern in patterns if isinstance(pattern, Uploaded)]
+        if uploads:
+            if len(uploads) < len(patterns) or len({of.store for of in uploads}) > 1 or options:
+                told = "takes uploads of one store, or other files: read each alone, and Chain them"
+                raise RecipeError(f"{type(self).__name__} {told}")
+            self.options = uploads[0]
+            return
         for pattern in filter(remote.is_url, self.patterns):
             remote.check(type(self).__name__, pattern)
 
@@ -57,7 +65,7 @@ class Files(Source):
         for pattern in self.patterns:
             matches = opening.matches(pattern, self.options)
             if not matches:
-                raise InputError(_nothing(pattern), pattern=pattern)
+                raise InputError(_nothing(pattern, self.options), pattern=pattern)
             for path in matches:
                 same = path if remote.is_url(path) else Path(path).absolute()
                 found.setdefault(same, path)
@@ -85,7 +93,7 @@ class Files(Source):
             paths = self.paths()
             for bound in (low[0], high[0]):
                 if bound is not None and bound not in paths:
-                    raise InputError(gone(bound), path=bound)
+                    raise opening.gone(bound, self.options)
         for path in paths:
             if (low[0] is None or low[0] <= path) and (high[0] is None or path <= high[0]):
                 yield (
@@ -132,7 +140,9 @@ class Files(Source):
         return f"{type(self).__name__}({', '.join(map(repr, self.patterns))})"
 
 
-def _nothing(pattern: str) -> str:
+def _nothing(pattern: str, of: Where) -> str:
+    if isinstance(of, Uploads):
+        return f"no upload matches {pattern!r}: send one, or mend the name"
     if remote.is_url(pattern):
         return f"no file matches {pattern!r}: mend the URL, or put the file there"
     if ".zip/" in pattern:

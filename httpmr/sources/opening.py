@@ -1,7 +1,8 @@
 """How a file is found and opened, wherever it is and however it is packed.
 
-A path is one of a disk, a URL, or a member of a zip archive, as `months.zip/2008/may.csv`; what
-ends in `.gz` or `.zst` is unpacked. What stands in a file, lines or else, is not known here.
+A path is one of a disk, a URL, that of an upload, or a member of a zip archive, as
+`months.zip/2008/may.csv`; what ends in `.gz` or `.zst` is unpacked. What stands in a file, lines
+or else, is not known here.
 """
 
 import fnmatch
@@ -19,6 +20,10 @@ from httpmr.errors import InputError
 from httpmr.remote import Facts, Options
 from httpmr.sources import damage
 from httpmr.sources.damage import ZIP, member, zstd
+from httpmr.uploads import Uploads, replaced
+
+Where = Options | Uploads
+"""What is known beside a path: the options of a URL; or the uploads that all paths are of."""
 
 BUFFER = 128 * 1024
 BLOCK = 4 * 1024 * 1024
@@ -33,35 +38,37 @@ def packed(path: str) -> bool:
 # Finding
 
 
-def matches(pattern: str, options: Options = None) -> list[str]:
+def matches(pattern: str, where: Where = None) -> list[str]:
     """Return the paths of the files that a pattern matches; of an archive, those of its members.
 
     Raises InputError where an archive cannot be read, Unavailable where a network is away.
     """
-    found = _files(pattern, options)
+    found = _files(pattern, where)
     if not found and ZIP + "/" in pattern:
         archive, _, inner = pattern.partition(ZIP + "/")
-        archives = [path for path in _files(archive + ZIP, options) if path.endswith(ZIP)]
-        return [path for name in archives for path in _members(name, inner, options)]
+        archives = [path for path in _files(archive + ZIP, where) if path.endswith(ZIP)]
+        return [path for name in archives for path in _members(name, inner, where)]
     return [
         inner
         for path in found
-        for inner in (_members(path, "*", options) if path.endswith(ZIP) else [path])
+        for inner in (_members(path, "*", where) if path.endswith(ZIP) else [path])
     ]
 
 
-def _files(pattern: str, options: Options) -> list[str]:
+def _files(pattern: str, where: Where) -> list[str]:
+    if isinstance(where, Uploads):
+        return where.matches(pattern)
     if remote.is_url(pattern):
         with remote.meaning(pattern, InputError, "mend the URL, or its options="):
-            return remote.matches(pattern, options)
+            return remote.matches(pattern, where)
     if os.path.isfile(pattern):
         return [pattern]
     return [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
 
 
-def _members(archive: str, pattern: str, options: Options) -> list[str]:
+def _members(archive: str, pattern: str, where: Where) -> list[str]:
     """Return the members that a pattern matches; like any `*`, it leaves out what is hidden."""
-    with damage.meaning(archive), _archive(archive, options) as opened:
+    with damage.meaning(archive), _archive(archive, where) as opened:
         names = {info.filename for info in opened.infolist() if not info.is_dir()}
     if pattern in names:
         return [f"{archive}/{pattern}"]
@@ -76,10 +83,17 @@ def _hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
+def gone(path: str, where: Where = None) -> InputError:
+    """Return the error for a file that was there when the job began."""
+    if isinstance(where, Uploads):
+        return replaced(path)
+    return InputError(damage.gone(path), path=path)
+
+
 # Looking
 
 
-def facts(paths: Iterable[str], options: Options = None, fresh: bool = False) -> Iterator[Facts]:
+def facts(paths: Iterable[str], where: Where = None, fresh: bool = False) -> Iterator[Facts]:
     """Yield what is known of each file: of what is packed, its size as it is stored.
 
     `fresh`: not from what was listed when they were found.
@@ -89,12 +103,12 @@ def facts(paths: Iterable[str], options: Options = None, fresh: bool = False) ->
         for path in paths:
             archive, name = member(path)
             if name is None:
-                yield _facts(path, options, fresh)
+                yield _facts(path, where, fresh)
                 continue
             with damage.meaning(path):
                 if archive != last:
                     stack.close()
-                    directory = stack.enter_context(_archive(archive, options))
+                    directory = stack.enter_context(_archive(archive, where))
                     last = archive
                 try:
                     info = directory.getinfo(name)
@@ -103,10 +117,13 @@ def facts(paths: Iterable[str], options: Options = None, fresh: bool = False) ->
             yield Facts(info.compress_size, f"{info.file_size} {info.CRC}", False)
 
 
-def _facts(path: str, options: Options, fresh: bool) -> Facts:
+def _facts(path: str, where: Where, fresh: bool) -> Facts:
+    if isinstance(where, Uploads):
+        upload = where.at(path)
+        return Facts(upload.size, upload.id, not packed(path))
     if remote.is_url(path):
         with remote.meaning(path, InputError, damage.BACK):
-            found = remote.facts(path, options, fresh)
+            found = remote.facts(path, where, fresh)
             return found._replace(ranges=found.ranges and not packed(path))
     try:
         stat = os.stat(path)
@@ -119,7 +136,7 @@ def _facts(path: str, options: Options, fresh: bool) -> Facts:
 
 
 @contextmanager
-def opened(path: str, span: int = BUFFER, options: Options = None) -> Iterator[IO[bytes]]:
+def opened(path: str, span: int = BUFFER, where: Where = None) -> Iterator[IO[bytes]]:
     """Open a file to read some `span` bytes of; what goes wrong in the block is an InputError.
 
     In a packed file a position is one in its content, and to seek is to read from the beginning.
@@ -128,9 +145,9 @@ def opened(path: str, span: int = BUFFER, options: Options = None) -> Iterator[I
     with damage.meaning(path), ExitStack() as stack:
         archive, name = member(path) if ZIP in path else (path, None)
         if name is None:
-            file: Any = stack.enter_context(_stored(path, buffer, span, options))
+            file: Any = stack.enter_context(_stored(path, buffer, span, where))
         else:
-            directory = stack.enter_context(_archive(archive, options))
+            directory = stack.enter_context(_archive(archive, where))
             try:
                 file = stack.enter_context(directory.open(name))
             except KeyError:
@@ -145,14 +162,16 @@ def opened(path: str, span: int = BUFFER, options: Options = None) -> Iterator[I
         yield file
 
 
-def _stored(path: str, buffer: int, span: int, options: Options) -> Any:
+def _stored(path: str, buffer: int, span: int, where: Where) -> Any:
     """Open the bytes of a file as they are stored."""
+    if isinstance(where, Uploads):
+        return where.open(where.at(path))
     if not remote.is_url(path):
         return open(path, "rb", buffering=buffer)
-    return remote.opened(path, options, min(BLOCK, max(BUFFER, span)))
+    return remote.opened(path, where, min(BLOCK, max(BUFFER, span)))
 
 
 @contextmanager
-def _archive(path: str, options: Options) -> Iterator[zipfile.ZipFile]:
-    with _stored(path, BUFFER, BUFFER, options) as file, zipfile.ZipFile(file) as archive:
+def _archive(path: str, where: Where) -> Iterator[zipfile.ZipFile]:
+    with _stored(path, BUFFER, BUFFER, where) as file, zipfile.ZipFile(file) as archive:
         yield archive
