@@ -6,13 +6,14 @@ its combiner depends on which values come together. No sink is written, and no s
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import Any, NoReturn, Protocol
 
 from httpmr import codec, keys
 from httpmr.budget import Budget
-from httpmr.interfaces import OrderedStore
+from httpmr.interfaces import Batch, OrderedStore, Pair
 from httpmr.jobs import Job, Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks import Stored
@@ -22,7 +23,14 @@ _LEASE = 10_000.0  # longer than any
 _STEPS = 1_000_000
 
 
-def run(master, *, seed: int = 0, **params) -> Job:
+class WithRecipe(Protocol):
+    """A Master."""
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+
+def run(master: WithRecipe, *, seed: int = 0, **params: Any) -> Job:
     """Run the recipe of a Master in memory, whole and cut up; return the job of the whole run.
 
     Cut up is: in one shard instead of many; after every record and every group, the shards in
@@ -39,16 +47,19 @@ def run(master, *, seed: int = 0, **params) -> Job:
     recipe = master.recipe.of(master.recipe.read(params))
     recipe = replace(recipe, sink=Stored(), version="test", max_lanes=None)
     whole = _carried(recipe, random.Random(seed), Budget)
-    for how, made, budget, mortal in (
+    cuts: list[tuple[str, Recipe, Callable[[], Budget], bool]] = [
         ("in one shard", replace(recipe, num_mappers=1), Budget, False),
         ("after every record", recipe, lambda: Budget.records(1), False),
         ("by being killed again and again", recipe, lambda: Budget.records(1), True),
-    ):
+    ]
+    for how, made, budget, mortal in cuts:
         _compare(whole, _carried(made, random.Random(seed), budget, mortal), how)
     return whole
 
 
-def _carried(recipe: Recipe, rng, budget: Callable[[], Budget], mortal=False) -> Job:
+def _carried(
+    recipe: Recipe, rng: random.Random, budget: Callable[[], Budget], mortal: bool = False
+) -> Job:
     clock = _Clock()
     store = MemoryStore(clock=clock)
     jobs = Jobs(recipe, _Mortal(store, rng) if mortal else store, rng=rng)
@@ -66,7 +77,7 @@ def _carried(recipe: Recipe, rng, budget: Callable[[], Budget], mortal=False) ->
     return job
 
 
-def _compare(whole, cut, how):
+def _compare(whole: Job, cut: Job, how: str) -> None:
     remedy = "what user code gives must depend on nothing but what it is given"
     for one, other in zip_longest(whole.output(), cut.output()):
         if codec.dumps(one) != codec.dumps(other):
@@ -79,21 +90,21 @@ def _compare(whole, cut, how):
             raise AssertionError(f"cut {how}, its {what} are {other} instead of {one}: {remedy}")
 
 
-def _told(found):
+def _told(found: Any) -> Any:
     """Counters, whatever their order; of bad records, which and why."""
     if isinstance(found, dict):
         return dict(sorted(found.items()))
     return [(bad["key"], bad["message"]) for bad in found]
 
 
-def _shown(pair):
+def _shown(pair: Pair | None) -> str:
     return "nothing more" if pair is None else f"{pair[0]!r:.100}: {pair[1]!r:.200}"
 
 
 class _Clock:
     now = 1_000_000.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
@@ -104,20 +115,22 @@ class _Killed(BaseException):
 class Through(OrderedStore):
     """A store as it is seen through something: all is asked of `store`."""
 
-    def __init__(self, store):
+    def __init__(self, store: OrderedStore) -> None:
         self.store = store
         self.database, self.durable = store.database, store.durable
 
-    def get(self, keys):
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         return self.store.get(keys)
 
-    def scan(self, start, stop, *, limit=None, reverse=False):
+    def scan(
+        self, start: bytes, stop: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         return self.store.scan(start, stop, limit=limit, reverse=reverse)
 
-    def now(self):
+    def now(self) -> float:
         return self.store.now()
 
-    def commit(self, batch):
+    def commit(self, batch: Batch) -> None:
         self.store.commit(batch)
 
 
@@ -128,12 +141,12 @@ class _Mortal(Through):
     to be thought that the group kills.
     """
 
-    def __init__(self, store, rng):
+    def __init__(self, store: OrderedStore, rng: random.Random) -> None:
         super().__init__(store)
         self.rng = rng
-        self.deaths = Counter()  # at each shard, since it was spared
+        self.deaths: Counter[bytes] = Counter()  # at each shard, since it was spared
 
-    def commit(self, batch):
+    def commit(self, batch: Batch) -> None:
         shard = next((key for key in batch.expected if keys.unpack(key)[2:3] == ("open",)), b"")
         fate = self.rng.random()
         if self.deaths[shard] >= 2:
@@ -146,6 +159,6 @@ class _Mortal(Through):
         if fate > 5 / 6:
             self._die(shard)
 
-    def _die(self, shard):
+    def _die(self, shard: bytes) -> NoReturn:
         self.deaths[shard] += 1
         raise _Killed

@@ -3,14 +3,22 @@
 import pytest
 
 from httpmr.errors import Conflict, OverLimit
-from httpmr.interfaces import BATCH_BYTES, BATCH_ENTRIES, KEY_BYTES, VALUE_BYTES, Batch
+from httpmr.interfaces import (
+    BATCH_BYTES,
+    BATCH_ENTRIES,
+    KEY_BYTES,
+    VALUE_BYTES,
+    Batch,
+    OrderedStore,
+)
 from httpmr.testing.entries import FIRST, LAST, delete, everything, put
+from httpmr.testing.opened import Opened
 
 
-class Commits:
+class Commits(Opened):
     """`commit`: all of it or nothing, and nothing if anything is not as expected."""
 
-    def test_puts_replace_and_deletes_remove(self, store):
+    def test_puts_replace_and_deletes_remove(self, store: OrderedStore) -> None:
         put(store, {b"a": b"1", b"b": b"2"})
         batch = Batch()
         batch.put(b"a", b"3")
@@ -19,7 +27,7 @@ class Commits:
         store.commit(batch)
         assert everything(store) == {b"a": b"3"}
 
-    def test_deletes_apply_before_puts(self, store):
+    def test_deletes_apply_before_puts(self, store: OrderedStore) -> None:
         put(store, {b"a": b"1"})
         batch = Batch()
         batch.put(b"a", b"2")
@@ -30,11 +38,11 @@ class Commits:
         store.commit(batch)
         assert everything(store) == {b"a": b"2", b"b": b"3"}
 
-    def test_an_empty_batch_does_nothing(self, store):
+    def test_an_empty_batch_does_nothing(self, store: OrderedStore) -> None:
         store.commit(Batch())
         assert everything(store) == {}
 
-    def test_what_is_as_expected_is_committed(self, store):
+    def test_what_is_as_expected_is_committed(self, store: OrderedStore) -> None:
         put(store, {b"here": b"1", b"kept": b"2", b"gone": b"3"})
         batch = Batch()
         batch.expect(b"here", b"1")
@@ -58,7 +66,9 @@ class Commits:
             pytest.param(b"here", None, True, id="nothing where there is something"),
         ],
     )
-    def test_what_is_not_as_expected_is_a_conflict(self, store, key, expected, puts):
+    def test_what_is_not_as_expected_is_a_conflict(
+        self, store: OrderedStore, key: bytes, expected: bytes | None, puts: bool
+    ) -> None:
         before = {b"here": b"1", b"zone": b"2"}
         put(store, before)
         batch = Batch()
@@ -73,7 +83,7 @@ class Commits:
         assert everything(store) == before
         put(store, {b"after": b""})  # and the store is well
 
-    def test_any_byte_is_kept(self, store):
+    def test_any_byte_is_kept(self, store: OrderedStore) -> None:
         entries = {bytes([n]): bytes(range(n, 256)) + bytes(range(n)) for n in range(256)}
         entries[bytes(range(256))] = b""
         put(store, entries)
@@ -82,7 +92,7 @@ class Commits:
         assert {type(value) for value in store.get([*entries]).values()} == {bytes}
         assert {type(part) for pair in store.scan(FIRST, LAST) for part in pair} == {bytes}
 
-    def test_keys_that_look_alike_are_not_taken_for_the_same(self, store):
+    def test_keys_that_look_alike_are_not_taken_for_the_same(self, store: OrderedStore) -> None:
         long = b"k" * (KEY_BYTES - 1)
         keys = [b"a", b"A", b"a ", b"a  ", b"a\0", b"a\0\0", "å".encode(), b"\xc5", b"1", b"1.0"]
         keys += [long, long + b" ", long + b"\0", long + b"k", long + b"K", long + b"\xff"]
@@ -97,11 +107,11 @@ class Commits:
 
     # Limits
 
-    def test_the_largest_entries_fit(self, store):
+    def test_the_largest_entries_fit(self, store: OrderedStore) -> None:
         put(store, {b"k" * KEY_BYTES: b"v" * VALUE_BYTES})
         assert everything(store) == {b"k" * KEY_BYTES: b"v" * VALUE_BYTES}
 
-    def test_the_largest_batches_fit(self, store):
+    def test_the_largest_batches_fit(self, store: OrderedStore) -> None:
         fill = VALUE_BYTES - 4
         put(store, {b"%04d" % n: b"v" * fill for n in range(BATCH_BYTES // VALUE_BYTES)})
         put(store, {b"s%03d" % n: b"v" for n in range(BATCH_ENTRIES)})
@@ -109,7 +119,7 @@ class Commits:
         assert sum(len(key) + len(value) for key, value in everything(store).items()) == BATCH_BYTES
 
     @pytest.mark.parametrize("what", ["put", "delete", "expect", "value", "entries", "bytes"])
-    def test_what_is_over_a_limit_is_refused_whole(self, store, what):
+    def test_what_is_over_a_limit_is_refused_whole(self, store: OrderedStore, what: str) -> None:
         batch = Batch()
         batch.put(b"a", b"1")
         if what == "put":

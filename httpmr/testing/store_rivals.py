@@ -10,41 +10,46 @@ import pytest
 
 from httpmr.interfaces import OrderedStore
 from httpmr.testing.entries import claim, count, everything, put
+from httpmr.testing.opened import Opened
 
 
-class Rivals:
+class Rivals(Opened):
     """Threads, processes and machines that want the same."""
 
-    def test_of_many_who_expect_a_key_absent_one_wins(self, store):
+    def test_of_many_who_expect_a_key_absent_one_wins(self, store: OrderedStore) -> None:
         for n in range(8):
-            outcomes = together(6, lambda who, n=n: claim(store, b"%d" % n, b"%d" % who))
+
+            def claims(who: int, n: int = n) -> bool:
+                return claim(store, b"%d" % n, b"%d" % who)
+
+            outcomes = together(6, claims)
             assert sorted(outcomes) == [False] * 5 + [True]
             assert store.get([b"%d" % n]) == {b"%d" % n: b"%d" % outcomes.index(True)}
 
-    def test_threads_count_exactly(self, store):
+    def test_threads_count_exactly(self, store: OrderedStore) -> None:
         put(store, {b"a": b"0", b"b": b"0"})
         together(6, lambda who: count(store, 15, [b"a", b"b"][:: 1 if who % 2 else -1]))
         assert everything(store) == {b"a": b"90", b"b": b"90"}
 
-    def test_processes_count_exactly(self, store):
+    def test_processes_count_exactly(self, store: OrderedStore) -> None:
         self._needs(self.shared_between_processes, "shared between processes")
         put(store, {b"a": b"0", b"b": b"0"})
         forked(store, 4, lambda who: count(store, 15, [b"a", b"b"][:: 1 if who % 2 else -1]))
         assert everything(store) == {b"a": b"60", b"b": b"60"}
 
-    def test_a_new_store_may_be_opened_by_many_at_once(self, store):
+    def test_a_new_store_may_be_opened_by_many_at_once(self, store: OrderedStore) -> None:
         self._needs(self.shared_between_processes, "shared between processes")
         forked(store, 4, lambda who: put(store, {b"%d" % who: b""}))
         assert everything(store) == {b"%d" % who: b"" for who in range(4)}
 
-    def test_a_fork_harms_neither_side(self, store):
+    def test_a_fork_harms_neither_side(self, store: OrderedStore) -> None:
         self._needs(self.shared_between_processes, "shared between processes")
         put(store, {b"parent": b"1"})
         forked(store, 1, lambda who: put(store, {b"child": store.get([b"parent"])[b"parent"]}))
         put(store, {b"parent": b"2"})
         assert everything(store) == {b"child": b"1", b"parent": b"2"}
 
-    def test_another_machine_sees_the_same(self, store):
+    def test_another_machine_sees_the_same(self, store: OrderedStore) -> None:
         put(store, {b"a": b"1"})
         other = self.another(store)
         assert everything(other) == {b"a": b"1"}
@@ -53,19 +58,19 @@ class Rivals:
         assert other.database == store.database
         other.close()
 
-    def test_a_closed_store_connects_anew(self, store):
+    def test_a_closed_store_connects_anew(self, store: OrderedStore) -> None:
         put(store, {b"a": b"1"})
         store.close()
         store.close()
         assert everything(store) == {b"a": b"1"}
 
 
-def together(number: int, work: Callable[[int], Any]) -> list:
+def together(number: int, work: Callable[[int], Any]) -> list[Any]:
     """Run work(0) ... work(number - 1) in threads that begin at once; return what they do."""
     barrier = threading.Barrier(number)
-    outcomes = [None] * number
+    outcomes: list[Any] = [None] * number
 
-    def run(who):
+    def run(who: int) -> None:
         barrier.wait()
         try:
             outcomes[who] = work(who)
@@ -94,7 +99,7 @@ def forked(store: OrderedStore, number: int, work: Callable[[int], Any]) -> None
         pytest.skip("this system cannot fork")
     context = multiprocessing.get_context("fork")
 
-    def run(who):
+    def run(who: int) -> None:
         store.forked()
         work(who)
 

@@ -1,6 +1,5 @@
 """What every ordered store must do, as a suite that a new store's tests inherit."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,38 +24,12 @@ class OrderedStoreSuite(Reads, Commits, Rivals):
                 return MyStore(store.path)
 
     `store` is an empty store for one test. What a store cannot do, and what it can do beyond the
-    contract, is named by the capabilities below.
+    contract, is named by the capabilities of `Opened`.
     """
-
-    shared_between_processes = True
-    """Another process sees the same data; the tests fork, and call `forked()` in the child."""
-
-    joined_by_calls = False
-    """`batch.sql` works. Needs the two methods `writes_word` and `words`."""
-
-    @pytest.fixture
-    def store(self) -> OrderedStore:
-        raise NotImplementedError(f"{type(self).__name__} needs a fixture `store`: an empty one")
-
-    def another(self, store: OrderedStore) -> OrderedStore:
-        """Open the same data once more, as another machine would."""
-        return store
-
-    def writes_word(self, word: str) -> Callable[[Any], None]:
-        """Return what, given to `batch.sql`, writes a word beside the store's own data."""
-        raise NotImplementedError
-
-    def words(self, store: OrderedStore) -> list[str]:
-        """Return the words that were written so, sorted."""
-        raise NotImplementedError
-
-    def _needs(self, capability: bool, name: str) -> None:
-        if not capability:
-            pytest.skip(f"{type(self).__name__} is not {name}")
 
     # What joins a commit
 
-    def test_what_joins_happens_with_the_batch(self, store):
+    def test_what_joins_happens_with_the_batch(self, store: OrderedStore) -> None:
         self._needs(self.joined_by_calls, "joined by calls")
         batch = Batch()
         batch.put(b"a", b"1")
@@ -66,7 +39,7 @@ class OrderedStoreSuite(Reads, Commits, Rivals):
         assert (everything(store), self.words(store)) == ({b"a": b"1"}, ["one", "two"])
         assert store.database is not None
 
-    def test_where_what_joins_fails_nothing_happens(self, store):
+    def test_where_what_joins_fails_nothing_happens(self, store: OrderedStore) -> None:
         self._needs(self.joined_by_calls, "joined by calls")
         put(store, {b"a": b"1", b"b": b"2"})
         batch = Batch()
@@ -80,7 +53,9 @@ class OrderedStoreSuite(Reads, Commits, Rivals):
         assert (everything(store), self.words(store)) == ({b"a": b"1", b"b": b"2"}, [])
 
     @pytest.mark.parametrize("expected", [b"2", None])
-    def test_a_conflict_comes_before_the_errors_of_what_joins(self, store, expected):
+    def test_a_conflict_comes_before_the_errors_of_what_joins(
+        self, store: OrderedStore, expected: bytes | None
+    ) -> None:
         self._needs(self.joined_by_calls, "joined by calls")
         put(store, {b"a": b"1"})
         batch = Batch()
@@ -91,5 +66,5 @@ class OrderedStoreSuite(Reads, Commits, Rivals):
             store.commit(batch)
 
 
-def fails(_connection) -> None:
+def fails(_connection: Any) -> None:
     raise ZeroDivisionError("what joins has failed")
