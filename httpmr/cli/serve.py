@@ -47,11 +47,12 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
     A daemon, because waitress itself would wait for the slices in flight, and nobody need: what
     is cut off is done again.
     """
-    try:
-        import waitress
-    except ImportError:
-        raise HttpmrError('to serve takes waitress: pip install "httpmr[cli]"') from None
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    door, address = opened(host, port)
+    return answering(application, door, threads), address
+
+
+def opened(host, port):
+    """Take a port; return (the socket that listens at it, http://host:port)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         door = socket.create_server((host, port), family=family, backlog=128)
@@ -61,6 +62,19 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
         if error.errno == errno.EADDRINUSE:
             raise HttpmrError(f"port {port} of {host} is in use: take another, --port N") from None
         raise HttpmrError(f"cannot serve at {host}:{port}: {error.strerror or error}") from None
+    port = door.getsockname()[1]
+    if host in ("", "*", "0.0.0.0", "::"):
+        host = "localhost"
+    return door, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def answering(application, door, threads):
+    """Answer what comes to the door in a thread that ends with the process; return the thread."""
+    try:
+        import waitress
+    except ImportError:
+        raise HttpmrError('to serve takes waitress: pip install "httpmr[cli]"') from None
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = waitress.create_server(
         application,
         sockets=[door],
@@ -68,12 +82,9 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
         # By X-Forwarded-For and the like `allow_local` knows that a proxy is in front.
         clear_untrusted_proxy_headers=False,
     )
-    port = door.getsockname()[1]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    if host in ("", "*", "0.0.0.0", "::"):
-        host = "localhost"
-    return thread, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return thread
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ def load(text: str) -> Target:
     if parts is None:
         raise TargetError(f"{text!r} is no TARGET: give file.py, file.py:name or module:name")
     _set_up_django()
-    module = _file(parts["file"]) if parts["file"] else _module(parts["module"])
+    module = file(parts["file"]) if parts["file"] else _module(parts["module"])
     masters = {}
     for name, value in vars(module).items():
         if isinstance(value, Master) and not any(value is known for known in masters.values()):
@@ -86,7 +86,7 @@ def _set_up_django():
     try:
         django.set_up()
     except Exception as error:
-        raise _broken(error, os.environ[django.SETTINGS]) from error
+        raise broken(error, os.environ[django.SETTINGS]) from error
 
 
 def _module(name):
@@ -99,13 +99,16 @@ def _module(name):
             raise TargetError(
                 f"no module {error.name} in {os.getcwd()} or where Python looks"
             ) from None
-        raise _broken(error, name) from error
+        raise broken(error, name) from error
     except (Exception, SystemExit) as error:
-        raise _broken(error, name) from error
+        raise broken(error, name) from error
 
 
-def _file(path):
-    """Run a file as a module; its directory is where it finds its neighbours."""
+def file(path, loader=None):
+    """Return a file, run as a module; its directory is where it finds its neighbours.
+
+    `loader(name, path)` makes what loads it, if it is not Python's own.
+    """
     if not os.path.isfile(path):
         raise TargetError(f"no file {path} in {os.getcwd()}")
     path = os.path.abspath(path)
@@ -113,14 +116,14 @@ def _file(path):
     name = os.path.basename(path)[: -len(".py")]
     if name in sys.modules:  # a file may well be called as a module of someone else's
         name = f"target_{name}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader and loader(name, path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise _broken(error, path) from error
+        raise broken(error, path) from error
     return module
 
 
@@ -129,7 +132,7 @@ def _find_first(directory):
         sys.path.insert(0, directory)
 
 
-def _broken(error, where):
+def broken(error, where):
     """Return the TargetError for what the user's own code raised: file, line and message."""
     said = str(error).splitlines()[:1] or [""]
     if isinstance(error, SyntaxError) and error.filename:
