@@ -2,12 +2,16 @@
 
 import csv
 import json
+import os
 from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from httpmr.errors import RecipeError
+from httpmr.remote import Options
 from httpmr.sinks.columns import names, spread
 from httpmr.sinks.staged import Staged
 
@@ -25,7 +29,7 @@ class JSONLines(Staged):
 
     suffix = ".jsonl"
 
-    def line(self, key, value):
+    def line(self, key: Any, value: Any) -> bytes:
         try:
             return b"%b\n" % as_json([key, value]).encode()
         except UnicodeEncodeError:  # a lone surrogate, which UTF-8 lacks and JSON can escape
@@ -45,7 +49,9 @@ class CSVFile(Staged):
 
     suffix = ".csv"
 
-    def __init__(self, path, header, options=None):
+    def __init__(
+        self, path: str | os.PathLike[str], header: Sequence[str], options: Options = None
+    ) -> None:
         if isinstance(header, str):
             message = "CSVFile: header is a tuple of names, as ('word', 'count')"
             raise RecipeError(f"{message}, not {header!r:.80}")
@@ -53,7 +59,7 @@ class CSVFile(Staged):
         self.head = _csv(self.header)
         super().__init__(path, options)
 
-    def line(self, key, value):
+    def line(self, key: Any, value: Any) -> bytes:
         parts = key if isinstance(key, tuple) else (key,)
         left = self.header[len(parts) :]
         cells = [*parts, *([value] if len(left) == 1 else spread("value", left, value))]
@@ -61,11 +67,11 @@ class CSVFile(Staged):
             raise ValueError(f"it makes {len(cells)} cells for the columns {list(self.header)}")
         return _csv([_cell(cell) for cell in cells])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"CSVFile({self.path!r}, header={self.header!r})"
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return what stands in JSON for a value of a type that JSON lacks."""
     if isinstance(value, (Decimal, UUID)):
         return str(value)
@@ -83,7 +89,7 @@ def _plain(value):
 as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
 
 
-def _cell(value):
+def _cell(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float)):
         return value
     if not isinstance(value, (tuple, list, dict)):
@@ -98,4 +104,4 @@ class _Line:
 
 
 # Lines end in CR LF, for csv quotes only the line ends that it writes itself.
-_csv = csv.writer(_Line).writerow
+_csv: Callable[[Iterable[Any]], bytes] = csv.writer(_Line).writerow

@@ -12,27 +12,31 @@ import errno
 import hashlib
 import os
 import shutil
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from zlib import crc32
 
+from httpmr.budget import Budget
 from httpmr.errors import Damaged, OutputError
+from httpmr.interfaces import Slice
 from httpmr.sinks import disk
 from httpmr.sinks.names import part_name, round_of
+
+Receipt = tuple[str, int, int]
 
 
 class OneFile:
     """One file of a disk. `head` is what it begins with, `owner` the name of its sink."""
 
-    def __init__(self, path, head, owner):
+    def __init__(self, path: str, head: bytes, owner: str) -> None:
         self.path = os.path.abspath(path)  # for chdir must not change which file it is
         self.head = head
         self.owner = owner
 
-    def parts(self):
+    def parts(self) -> list[str]:
         """Return the path, once it is published."""
         return [self.path] if os.path.isfile(self.path) else []
 
-    def check(self):
+    def check(self) -> None:
         """Raise OutputError if the file could not be put where it belongs."""
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
@@ -42,7 +46,7 @@ class OneFile:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{folder} cannot be written to: let this process write there")
 
-    def write(self, content, slice):
+    def write(self, content: bytes, slice: Slice) -> Receipt:
         """Stage the part of one slice; the receipt is its (name, bytes, crc32)."""
         folder = self._folder(slice.job, slice.round)
         name = part_name(slice)
@@ -55,7 +59,7 @@ class OneFile:
             disk.sync_folder(os.path.dirname(self.path))
         return name, len(content), crc32(content)
 
-    def finish(self, job, receipts, budget):
+    def finish(self, job: str, receipts: list[Receipt], budget: Budget) -> bool:
         """Put the parts together, as many as the budget allows; at the end publish the file.
 
         It may be cut anywhere, run again, and run twice at once: whoever writes into the file
@@ -85,13 +89,14 @@ class OneFile:
                 shutil.rmtree(self._folder(job, round), ignore_errors=True)
         return True
 
-    def _gather(self, job, whole, receipts, budget):
+    def _gather(self, job: str, whole: str, receipts: list[Receipt], budget: Budget) -> bool:
         """Append parts to the file that grows; its size tells how far that has come."""
         with open(os.open(whole, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
             size = file.seek(0, os.SEEK_END)
             kept = self._kept(job, receipts)
             at = 0
-            for name, length, crc in [(None, len(self.head), 0), *receipts]:
+            parts: list[tuple[str | None, int, int]] = [(None, len(self.head), 0), *receipts]
+            for name, length, crc in parts:
                 at += length
                 if size >= at:
                     continue
@@ -106,7 +111,7 @@ class OneFile:
             disk.sync(file)
         return True
 
-    def _part(self, job, name, length, crc, kept):
+    def _part(self, job: str, name: str, length: int, crc: int, kept: dict[str, int]) -> bytes:
         path = os.path.join(self._folder(job, round_of(name)), name)
         if name in kept:
             with open(self.path, "rb") as file:
@@ -121,26 +126,27 @@ class OneFile:
             raise Damaged(f"part {name} of {self.path} is not what was written: start a new job")
         return part
 
-    def _kept(self, job, receipts):
+    def _kept(self, job: str, receipts: list[Receipt]) -> dict[str, int]:
         """Return where in the published file the parts are that are staged no more.
 
         So it is when a job is retried: it publishes again, with further parts among the old ones.
         """
-        here = set()
+        here: set[str] = set()
         for round in {round_of(name) for name, _, _ in receipts}:
             with suppress(FileNotFoundError):
                 here.update(os.listdir(self._folder(job, round)))
-        at, kept = len(self.head), {}
+        at = len(self.head)
+        kept: dict[str, int] = {}
         for name, length, _ in receipts:
             if name not in here:
                 kept[name] = at
                 at += length
         return kept if kept and self._size() == at else {}
 
-    def _size(self):
+    def _size(self) -> int | None:
         return os.path.getsize(self.path) if os.path.isfile(self.path) else None
 
-    def _published(self, receipts):
+    def _published(self, receipts: list[Receipt]) -> bool:
         """Whether the file is there and has in it what the receipts say."""
         try:
             with open(self.path, "rb") as file:
@@ -151,7 +157,7 @@ class OneFile:
         except FileNotFoundError:
             return False
 
-    def check_retry(self, job, receipts, anew):
+    def check_retry(self, job: str, receipts: list[Receipt], anew: bool) -> None:
         """Raise OutputError where what is new could not be put among what was published."""
         lengths = [receipt[1] for receipt in receipts]
         if not anew and self._size() != len(self.head) + sum(lengths):
@@ -160,11 +166,11 @@ class OneFile:
                 "start a new job"
             )
 
-    def _folder(self, job, round):
+    def _folder(self, job: str, round: int) -> str:
         return f"{self.path}.{job}.parts" + (f".{round}" if round else "")
 
-    def _disk(self):
+    def _disk(self) -> AbstractContextManager[None]:
         return disk.meaning(self.path, repr(self))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.owner}({self.path!r})"

@@ -17,6 +17,7 @@ import json
 from typing import Any
 
 from httpmr import remote
+from httpmr.budget import Budget
 from httpmr.errors import Damaged, OutputError
 from httpmr.interfaces import Slice
 from httpmr.remote import Options
@@ -57,7 +58,7 @@ class PartFiles:
             self.folder.put(self._staged(slice.job, name), content)
         return name, len(content)
 
-    def finish(self, job: str, receipts: list[Receipt], budget: Any) -> bool:
+    def finish(self, job: str, receipts: list[Receipt], budget: Budget) -> bool:
         """Give the parts their names, as many as the budget allows; at the end publish the list.
 
         It may be cut anywhere, run again, and run twice at once.
@@ -82,7 +83,7 @@ class PartFiles:
             self._clear(job, receipts, published["replaces"])
         return True
 
-    def _named(self, job: str, receipts: list[Receipt], budget: Any) -> bool:
+    def _named(self, job: str, receipts: list[Receipt], budget: Budget) -> bool:
         """Let each part be seen under its name; return whether all are."""
         there = self.folder.sizes()
         staged: dict[int, dict[str, int]] = {}

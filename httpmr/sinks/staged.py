@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from httpmr import remote
+from httpmr.budget import Budget
 from httpmr.errors import OutputError, RecipeError
 from httpmr.interfaces import OrderedStore, Pair, Sink, Slice
 from httpmr.remote import Options
@@ -74,7 +75,7 @@ class Staged(Sink):
                 message = f"{type(self).__name__} cannot write the output of key {key!r:.80}"
                 raise OutputError(f"{message}: {error}", key=key) from error
 
-    def finish(self, job: str, receipts: Iterable[Any], budget: Any) -> bool:
+    def finish(self, job: str, receipts: Iterable[Any], budget: Budget) -> bool:
         """Publish the parts of committed receipts, as many as the budget allows at once."""
         given = [tuple(receipt) for receipt in receipts if receipt is not None]
         return self.output.finish(job, given, budget)

@@ -2,8 +2,13 @@
 
 import codecs
 import csv
+import os
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Literal, Self
 
-from httpmr.errors import InputError, RecipeError
+from httpmr.errors import HttpmrError, InputError, RecipeError
+from httpmr.interfaces import Pair
+from httpmr.remote import Options
 from httpmr.sources.files import Files
 from httpmr.sources.textfiles import check_encoding, undecodable
 
@@ -21,7 +26,14 @@ class CSVFiles(Files):
 
     inside = False
 
-    def __init__(self, *patterns, header=True, delimiter=",", encoding="utf-8", options=None):
+    def __init__(
+        self,
+        *patterns: str | os.PathLike[str],
+        header: Literal[True] | list[str] | tuple[str, ...] = True,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        options: Options = None,
+    ) -> None:
         super().__init__(*patterns, options=options)
         check_encoding("CSVFiles", encoding)
         if header is not True:
@@ -30,16 +42,16 @@ class CSVFiles(Files):
             header = _names(header, RecipeError, "CSVFiles")
         if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
             raise RecipeError(f"CSVFiles: delimiter is one character, as ';', not {delimiter!r}")
-        self.header = header
+        self.header: Literal[True] | list[str] = header
         self.delimiter = delimiter
         self.encoding = encoding
 
-    def read(self, after, until):
+    def read(self, after: Any, until: Any) -> Iterator[Pair]:
         for path, low, high in self.ranges(after, until):
             with self.opened(path) as file:
                 yield from self._rows(_Lines(self, path, file), low, high)
 
-    def _rows(self, lines, low, high):
+    def _rows(self, lines: "_Lines", low: int, high: int) -> Iterator[Pair]:
         path = lines.path
         rows = csv.reader(lines, delimiter=self.delimiter, strict=True)
         names, offset = self.header, lines.offset
@@ -63,7 +75,7 @@ class CSVFiles(Files):
                 raise lines.wrong(offset, str(error), remedy) from error
             raise lines.wrong(offset, str(error)) from error
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         options = "" if self.header is True else f", header={self.header!r}"
         if self.delimiter != ",":
             options += f", delimiter={self.delimiter!r}"
@@ -75,7 +87,7 @@ class CSVFiles(Files):
 class _Lines:
     """The lines of a file as text, and the offset of the next: csv.reader takes no line early."""
 
-    def __init__(self, source, path, file):
+    def __init__(self, source: CSVFiles, path: str, file: IO[bytes]) -> None:
         self.source = source
         self.path = path
         self.file = file
@@ -83,13 +95,13 @@ class _Lines:
         marked = codecs.lookup(source.encoding).name.startswith("utf-8") and file.read(3) == mark
         self.seek(len(mark) if marked else 0)
 
-    def seek(self, offset):
+    def seek(self, offset: int) -> None:
         self.offset = self.file.seek(offset)
 
-    def __iter__(self):
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self):
+    def __next__(self) -> str:
         line = next(self.file)
         try:
             text = line.decode(self.source.encoding)
@@ -98,7 +110,9 @@ class _Lines:
         self.offset += len(line)
         return text
 
-    def wrong(self, offset, what, remedy="mend the file and start a new job"):
+    def wrong(
+        self, offset: int, what: str, remedy: str = "mend the file and start a new job"
+    ) -> InputError:
         """Return the InputError for the row at `offset`, with the number of its line."""
         self.seek(0)
         number, left = 1, offset
@@ -108,8 +122,8 @@ class _Lines:
         return InputError(message, path=self.path, offset=offset, line=number)
 
 
-def _names(names, error, where):
-    names = list(names)
+def _names(given: Iterable[Any], error: type[HttpmrError], where: str) -> list[str]:
+    names = list(given)
     if not all(isinstance(name, str) for name in names):
         raise error(f"{where}: names of columns are str, not {names!r}")
     twice = sorted({name for name in names if names.count(name) > 1})

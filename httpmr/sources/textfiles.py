@@ -5,10 +5,15 @@ each line is read by exactly one shard.
 """
 
 import codecs
+import os
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, chain, repeat
+from typing import IO, Any
 
 from httpmr.errors import InputError, RecipeError
+from httpmr.interfaces import Pair
+from httpmr.remote import Options
 from httpmr.sources.files import Files
 from httpmr.sources.opening import BUFFER
 
@@ -27,17 +32,23 @@ class TextFiles(Files):
     A line ends with a newline, or a carriage return and a newline, and with nothing else.
     """
 
-    def __init__(self, *patterns, encoding="utf-8", errors="strict", options=None):
+    def __init__(
+        self,
+        *patterns: str | os.PathLike[str],
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        options: Options = None,
+    ) -> None:
         super().__init__(*patterns, options=options)
         check_encoding(type(self).__name__, encoding, errors)
         self.encoding = encoding
         self.errors = errors
         self.together = codecs.lookup(encoding).name in _TOGETHER and errors in _ERRORS
 
-    def read(self, after, until):
+    def read(self, after: Any, until: Any) -> Iterator[Pair]:
         return chain.from_iterable(self._pieces(after, until))
 
-    def _pieces(self, after, until):
+    def _pieces(self, after: Any, until: Any) -> Iterator[Iterable[Pair]]:
         for path, low, high in self.ranges(after, until):
             with self.opened(path, high - low) as file:
                 offset = _beginning(file, low, high)
@@ -55,7 +66,9 @@ class TextFiles(Files):
                         raise error
                     size = min(4 * size, BUFFER)
 
-    def _decoded(self, path, offsets, lines):
+    def _decoded(
+        self, path: str, offsets: list[int], lines: list[bytes]
+    ) -> tuple[list[str], InputError | None]:
         """Return the text of each line, up to the first that has none, and its error or None."""
         if self.together:
             try:
@@ -63,16 +76,16 @@ class TextFiles(Files):
                 return text.replace("\r\n", "\n").split("\n"), None
             except UnicodeDecodeError:  # which line it is, is found in this way
                 pass
-        texts = []
+        texts: list[str] = []
         for offset, line in zip(offsets, lines, strict=True):
             try:
-                text = line.removesuffix(b"\r\n").removesuffix(b"\n")
-                texts.append(text.decode(self.encoding, self.errors))
+                bare = line.removesuffix(b"\r\n").removesuffix(b"\n")
+                texts.append(bare.decode(self.encoding, self.errors))
             except UnicodeDecodeError as error:
                 return texts, undecodable(self, path, offset, error)
         return texts, None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         options = ""
         if self.encoding != "utf-8":
             options += f", encoding={self.encoding!r}"
@@ -81,7 +94,7 @@ class TextFiles(Files):
         return f"{super().__repr__()[:-1]}{options})"
 
 
-def _beginning(file, low, high):
+def _beginning(file: IO[bytes], low: int, high: int) -> int:
     """Seek to the first line that begins after `low`; return its offset, or one above `high`."""
     if low < 0:
         return 0
@@ -91,7 +104,7 @@ def _beginning(file, low, high):
     return low + len(skipped) if skipped.endswith(b"\n") else high + 1
 
 
-def check_encoding(name, encoding, errors="strict"):
+def check_encoding(name: str, encoding: str, errors: str = "strict") -> None:
     """Raise RecipeError unless lines of text in `encoding` end at a byte 10."""
     try:
         codecs.lookup_error(errors)
@@ -105,7 +118,7 @@ def check_encoding(name, encoding, errors="strict"):
     raise RecipeError(f"{name} cannot split {encoding!r} into lines at a byte: {remedy}")
 
 
-def undecodable(source, path, offset, error):
+def undecodable(source: Any, path: str, offset: int, error: UnicodeDecodeError) -> InputError:
     """Return the InputError for a line at `offset` that cannot be decoded."""
     offset += error.start
     remedy = f"{type(source).__name__}(..., encoding=...) says what it is"
