@@ -85,7 +85,7 @@ class DjangoModel(Sink):
 
     def joins(self, store: OrderedStore) -> bool:
         """Tell whether the model is in the store's own database."""
-        return store.database == f"django:{self._alias}"
+        return bool(store.database == f"django:{self._alias}")
 
     def check(self, store: OrderedStore) -> None:
         """Raise OutputError unless the table is there and can take rows in this mode."""
