@@ -73,6 +73,7 @@ def answering(application, door, threads):
     try:
         import waitress
     except ImportError:
+        door.close()
         raise HttpmrError('to serve takes waitress: pip install "httpmr[cli]"') from None
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = waitress.create_server(
