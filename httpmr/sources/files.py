@@ -142,7 +142,7 @@ class Files(Source):
 
 def _nothing(pattern: str, of: Where) -> str:
     if isinstance(of, Uploads):
-        return f"no upload matches {pattern!r}: send one, or mend the name"
+        return f"no upload matches {pattern!r}: send one and start a new job, or mend the name"
     if remote.is_url(pattern):
         return f"no file matches {pattern!r}: mend the URL, or put the file there"
     if ".zip/" in pattern:
