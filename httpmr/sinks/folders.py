@@ -7,8 +7,9 @@ a disk it outlasts a power cut, and of a URL that is the server's to promise.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import get_ident
+from typing import Any
 
 from httpmr import remote
 from httpmr.errors import OutputError
@@ -75,7 +76,7 @@ class DiskFolder:
         """Remove a folder and all in it, as far as that goes."""
         shutil.rmtree(self.path + folder, ignore_errors=True)
 
-    def meaning(self, shown: str):  # type: ignore[no-untyped-def]
+    def meaning(self, shown: str) -> AbstractContextManager[None]:
         """Return a block in which errors are said as what they mean."""
         return disk.meaning(self.path, shown)
 
@@ -150,7 +151,7 @@ class RemoteFolder:
         with remote.meaning(self.path, OutputError, f"see that {shown} may be written"):
             yield
 
-    def _at(self, name: str):  # type: ignore[no-untyped-def]
+    def _at(self, name: str) -> tuple[Any, str]:
         files, path, _ = remote.place(self.path + name, self.options)
         files.invalidate_cache()
         return files, path

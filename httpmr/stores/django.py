@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, transacti
 from httpmr.errors import Conflict, RecipeError
 from httpmr.interfaces import KEY_BYTES
 from httpmr.sql import django
-from httpmr.stores.table import CLOCKS, TableStore
+from httpmr.stores.table import CLOCKS, Entries, TableStore
 
 CHUNK = 400  # keys in one statement: SQLite takes no more than 999 everywhere
 WAIT = 5  # seconds, until a thread no longer waits for its turn
@@ -44,10 +44,11 @@ class DjangoStore(TableStore):
         self.database = f"django:{alias}"
         self._writers = Lock()
 
-    @property
-    def durable(self) -> bool:  # type: ignore[override]
+    def _is_durable(self) -> bool:
         own = django.connection(self.alias)
         return not (own.vendor == "sqlite" and own.is_in_memory_db())
+
+    durable: Any = property(_is_durable)  # asked each time, for tests have databases of their own
 
     def _words(self, own: Any, statement: str) -> str:
         """Return a statement with the names of the table and the columns, in quotes."""
@@ -69,7 +70,7 @@ class DjangoStore(TableStore):
                 plain.execute(words, values)
             return plain.fetchall() if plain.description else []
 
-    def _entries(self, own: Any, statement: str, values: Sequence[Any]) -> list[Any]:
+    def _entries(self, own: Any, statement: str, values: Sequence[Any]) -> Entries:
         return [(bytes(key), bytes(value)) for key, value in self._run(own, statement, values)]
 
     def _among(self, own: Any, keys: list[bytes], more: str = "") -> dict[bytes, bytes]:
@@ -92,9 +93,7 @@ class DjangoStore(TableStore):
             with transaction.atomic(using=self.alias):  # one snapshot
                 return self._among(own, list(keys))
 
-    def _page(
-        self, start: bytes, stop: bytes, size: int, reverse: bool
-    ) -> list[tuple[bytes, bytes]]:
+    def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> Entries:
         own = django.connection(self.alias)
         order = "DESC" if reverse else "ASC"
         with django.translated(own):
@@ -133,16 +132,16 @@ class DjangoStore(TableStore):
     def _delete(self, connection: Any, keys: list[bytes]) -> None:
         self._run(connection, f"DELETE FROM {{table}} WHERE {{key}} IN ({_marks(keys)})", keys)
 
-    def _insert(self, connection: Any, entries: list[tuple[bytes, bytes]]) -> None:
+    def _insert(self, connection: Any, entries: Entries) -> None:
         try:
             self._put(connection, entries, "")
         except IntegrityError as error:
             raise Conflict("a key is there that was expected absent") from error
 
-    def _upsert(self, connection: Any, entries: list[tuple[bytes, bytes]]) -> None:
+    def _upsert(self, connection: Any, entries: Entries) -> None:
         self._put(connection, entries, CHANGE.get(connection.vendor, ON_CONFLICT))
 
-    def _put(self, own: Any, entries: list[tuple[bytes, bytes]], change: str) -> None:
+    def _put(self, own: Any, entries: Entries, change: str) -> None:
         insert = f"INSERT INTO {{table}} ({{key}}, {{value}}) VALUES (%s, %s) {change}"
         self._run(own, insert, entries, many=True)
 
