@@ -4,18 +4,21 @@ A real job on embedded SQLite, served by waitress at a free port of this machine
 HTTP in two lanes.
 """
 
+import argparse
 import keyword
 import os
 import re
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable, Iterator
 from heapq import nlargest
 
 from httpmr import driver, sources
 from httpmr.cli import show
 from httpmr.cli.serve import console, listen, until_interrupted
-from httpmr.interfaces import Mapper, Reducer
+from httpmr.interfaces import Mapper, Pair, Reducer
+from httpmr.jobs import Job
 from httpmr.web.master import Master
 
 LOOKED_UP = ("heappush", "lru_cache", "mkstemp")
@@ -24,7 +27,7 @@ LOOKED_UP = ("heappush", "lru_cache", "mkstemp")
 class Names(Mapper):
     """A line of source: each name in it, with the module it stands in."""
 
-    def map(self, key, line):
+    def map(self, key: tuple[str, int], line: str) -> Iterator[Pair]:
         path, _ = key
         module = frozenset([os.path.basename(path).removesuffix(".py")])
         for name in set(re.findall(r"[^\W\d]\w{2,}", line)):
@@ -35,14 +38,14 @@ class Names(Mapper):
 class Modules(Reducer):
     """A name and the modules of all its lines: each module once, in order."""
 
-    def combine(self, name, modules):
-        return frozenset().union(*modules)
+    def combine(self, name: str, modules: Iterable[frozenset[str]]) -> frozenset[str]:
+        return frozenset[str]().union(*modules)
 
-    def reduce(self, name, modules):
+    def reduce(self, name: str, modules: Iterable[frozenset[str]]) -> Iterator[Pair]:
         yield name, sorted(self.combine(name, modules))
 
 
-def library(folder):
+def library(folder: str) -> Master:
     """Return the demo's Master; its store is a file in `folder`."""
     return Master(
         "library",
@@ -56,7 +59,7 @@ def library(folder):
     )
 
 
-def demo(args):
+def demo(args: argparse.Namespace) -> int:
     """Run the demo; return the exit code. Someone at a terminal may look at the console after."""
     stay = args.serve or sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="httpmr-", ignore_cleanup_errors=True) as folder:
@@ -80,7 +83,7 @@ def demo(args):
     return 0
 
 
-def report(job):
+def report(job: Job) -> None:
     """Print what the index says."""
     index = list(job.output())
     modules = len({module for _, users in index for module in users})

@@ -1,5 +1,6 @@
 """`httpmr drive` and `httpmr status`: a job behind a URL."""
 
+import argparse
 import json
 import time
 
@@ -7,7 +8,7 @@ from httpmr import driver
 from httpmr.cli import show
 
 
-def drive(args):
+def drive(args: argparse.Namespace) -> int:
     """Carry a job to its end; return the exit code."""
     try:
         with show.watch() as watch:
@@ -19,7 +20,7 @@ def drive(args):
     return 0 if status["state"] == "done" else 1
 
 
-def status(args):
+def status(args: argparse.Namespace) -> int:
     """Print where a job stands; return the exit code."""
     found = driver.status(args.url)
     if args.json:
@@ -45,5 +46,5 @@ def status(args):
     return 0
 
 
-def _moment(seconds):
-    return seconds and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+def _moment(seconds: float | None) -> str | None:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else None

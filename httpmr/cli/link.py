@@ -1,13 +1,16 @@
 """`httpmr link`: whoever can reach the store can always make himself a way in."""
 
+import argparse
+
 from httpmr.cli import show, target
 from httpmr.cli.params import given
 from httpmr.cli.serve import console
 from httpmr.errors import ParameterError
 from httpmr.web.commands import WGET
+from httpmr.web.master import Master
 
 
-def link(args):
+def link(args: argparse.Namespace) -> int:
     """Make a link, or end all of its kind; return the exit code."""
     master = target.master(args.target)
     if args.revoke:
@@ -33,7 +36,7 @@ def link(args):
     return 0
 
 
-def _revoke(master, of):
+def _revoke(master: Master, of: str) -> int:
     if of in ("start", "operate"):
         master.work.revoke(of)
         show.say(f"every {of} link of {master.recipe.name} is revoked")

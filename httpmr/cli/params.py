@@ -1,11 +1,14 @@
 """A recipe's parameters as flags: `--name value`, behind those of the command."""
 
 import argparse
+from typing import NoReturn
 
 from httpmr.errors import ParameterError
+from httpmr.recipe import Recipe
+from httpmr.state import Plain
 
 
-def given(recipe, flags: list[str]) -> dict:
+def given(recipe: Recipe, flags: list[str]) -> Plain:
     """Return what flags give of a recipe's parameters, read. ParameterError for wrong ones."""
     if recipe.parameters is None:
         return recipe.read(dict.fromkeys(flags))
@@ -20,6 +23,6 @@ def given(recipe, flags: list[str]) -> dict:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         known = " ".join(option for option in self._option_string_actions)
         raise ParameterError(f"{message}; the parameters are {known}", fields={})

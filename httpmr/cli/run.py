@@ -1,5 +1,6 @@
 """`httpmr run`: the whole job here, without HTTP, on the Master's own store."""
 
+import argparse
 import contextlib
 import sys
 
@@ -7,10 +8,11 @@ from httpmr.cli import show, target
 from httpmr.cli.params import given
 from httpmr.cli.sample import tried
 from httpmr.errors import JobError, Unfit
+from httpmr.jobs import Job, Jobs
 from httpmr.web.plain import pair
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run a job to its end and print its stored output; return the exit code."""
     master = target.master(args.target)
     work = master.work
@@ -44,7 +46,7 @@ def run(args):
     return 1
 
 
-def _unfinished(work, text):
+def _unfinished(work: Jobs, text: str) -> tuple[Jobs, Job]:
     """Return the newest job that was cut off or is paused, set to run again, and whose it is."""
     for job in work.all():
         at, job = _farthest(work, job)
@@ -55,14 +57,14 @@ def _unfinished(work, text):
     raise Unfit(f"nothing to resume: no job is unfinished; start one with httpmr run {text}")
 
 
-def _farthest(work, job):
+def _farthest(work: Jobs, job: Job) -> tuple[Jobs, Job]:
     """Return where a pipeline has come to, from the job on: whose that job is, and itself."""
-    while follows := work.following(job.found):
+    while work.then and (follows := work.following(job.found)):
         work, job = work.then, follows
     return work, job
 
 
-def _print(job):
+def _print(job: Job) -> int:
     try:
         output = job.output()
         for key, value in output:

@@ -3,10 +3,14 @@
 import contextlib
 import shutil
 import sys
+from collections.abc import Iterator
 from itertools import zip_longest
+from typing import Any
 
 from httpmr.cli import show
 from httpmr.jobs.sample import sample
+from httpmr.jobs.tried import Tried
+from httpmr.recipe import Recipe
 from httpmr.web.plain import text
 from httpmr.web.sample import accounts
 
@@ -14,7 +18,7 @@ SHOWN, PAIRS = 20, 5
 """Records that are shown, and of each so many pairs."""
 
 
-def tried(recipe, count: int) -> int:
+def tried(recipe: Recipe, count: int) -> int:
     """Try a recipe on a sample and print it; return the exit code, 1 where something failed."""
     with contextlib.redirect_stdout(sys.stderr):  # what user code prints is none of it
         came = sample(recipe, count)
@@ -38,7 +42,7 @@ def tried(recipe, count: int) -> int:
     return 1 if failed or came.bad or came.cut else 0
 
 
-def _lines(one):
+def _lines(one: Tried) -> Iterator[str]:
     yield _pair(one.key, one.value)
     for pair in one.pairs[:PAIRS]:
         yield f"  > {_pair(*pair)}"
@@ -48,17 +52,17 @@ def _lines(one):
         yield f"  ! {one.error}"
 
 
-def _pair(key, value):
+def _pair(key: Any, value: Any) -> str:
     return f"{_said(key)}  {_said(value)}"
 
 
-def _said(value):
+def _said(value: Any) -> str:
     try:
         return text(value)
     except TypeError:  # what a source reads may be of any type
         return repr(value)
 
 
-def _cut(line, width):
+def _cut(line: str, width: int) -> str:
     line = show.clean(line)
     return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -1,10 +1,13 @@
 """`httpmr serve`: an application at an address of this machine, by waitress."""
 
+import argparse
 import contextlib
 import errno
 import logging
 import socket
 import threading
+from collections.abc import Iterator
+from wsgiref.types import WSGIApplication
 
 from httpmr.cli import show, target
 from httpmr.errors import HttpmrError
@@ -12,7 +15,7 @@ from httpmr.web.master import Master
 from httpmr.web.site import Site
 
 
-def serve(args):
+def serve(args: argparse.Namespace) -> int:
     """Serve TARGET until Ctrl-C; return the exit code."""
     application, masters = target.load(args.target)
     server, address = listen(application, args.host, args.port, args.threads)
@@ -23,7 +26,9 @@ def serve(args):
     return 0
 
 
-def _mounts(application, masters, base, address):
+def _mounts(
+    application: WSGIApplication, masters: dict[str, Master], base: str | None, address: str
+) -> Iterator[tuple[str, Master, str]]:
     """Yield (name, Master, where it is) of what is served."""
     if isinstance(application, Master):
         yield application.recipe.name, application, base or address
@@ -35,13 +40,15 @@ def _mounts(application, masters, base, address):
             yield name, master, base or f"{address}/WHERE-IT-IS-MOUNTED"
 
 
-def console(master, base):
+def console(master: Master, base: str) -> str:
     """Return the address of the Master's console: an operator's link."""
     master.work.operate_generation(make=True)
     return master.link("operate", base.rstrip("/"))
 
 
-def listen(application, host="127.0.0.1", port=0, threads=4):
+def listen(
+    application: WSGIApplication, host: str = "127.0.0.1", port: int = 0, threads: int = 4
+) -> tuple[threading.Thread, str]:
     """Serve in a thread that ends with the process; return (the thread, http://host:port).
 
     A daemon, because waitress itself would wait for the slices in flight, and nobody need: what
@@ -51,7 +58,7 @@ def listen(application, host="127.0.0.1", port=0, threads=4):
     return answering(application, door, threads), address
 
 
-def opened(host, port):
+def opened(host: str, port: int) -> tuple[socket.socket, str]:
     """Take a port; return (the socket that listens at it, http://host:port)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -68,7 +75,7 @@ def opened(host, port):
     return door, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def answering(application, door, threads):
+def answering(application: WSGIApplication, door: socket.socket, threads: int) -> threading.Thread:
     """Answer what comes to the door in a thread that ends with the process; return the thread."""
     try:
         import waitress
@@ -89,7 +96,7 @@ def answering(application, door, threads):
 
 
 @contextlib.contextmanager
-def until_interrupted(server):
+def until_interrupted(server: threading.Thread) -> Iterator[None]:
     """Do what is inside, then wait for Ctrl-C, or for the end of the server's thread."""
     try:
         yield

@@ -6,23 +6,29 @@ sorts results.
 
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any, Self
 
+from httpmr.budget import Clock
 from httpmr.web.plain import UNPRINTABLE
 
 EVERY = 10.0  # seconds between two lines of progress where there is no terminal
 
+Status = Mapping[str, Any]
+"""Where a job stands, as it was told here or over HTTP."""
 
-def clean(text):
+
+def clean(text: str) -> str:
     """Return text that stays on its line, whatever a server or a file put into it."""
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def say(line):
+def say(line: str) -> None:
     """Write one line to standard error."""
     print(clean(line), file=sys.stderr, flush=True)
 
 
-def account(status):
+def account(status: Status) -> str:
     """Return what became of a job, in one line."""
     parts = [f"{status.get('recipe', 'job')}: {status['state']}"]
     if status["state"] in ("running", "paused", "cancelled"):
@@ -37,12 +43,12 @@ def account(status):
     return f"{line}: {status['error']}" if status.get("error") else line
 
 
-def percent(status):
+def percent(status: Status) -> str:
     """Return the progress, never 100 % before the end."""
     return f"{int(100 * status.get('progress', 0))} %"
 
 
-def watch():
+def watch() -> "Lines | Bar":
     """Return a context manager that shows each status it is called with."""
     if not sys.stderr.isatty():
         return Lines()
@@ -55,18 +61,19 @@ def watch():
 class Lines:
     """Progress for a log: a line for each phase, and one now and then."""
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Clock = time.monotonic) -> None:
         self.clock = clock
-        self.phase = self.trouble = None
+        self.phase: str | None = None
+        self.trouble: str | None = None
         self.due = clock() + EVERY
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         pass
 
-    def __call__(self, status):
+    def __call__(self, status: Status) -> None:
         trouble = status.get("trouble")
         if trouble and trouble != self.trouble:
             say(f"no answer ({trouble}); trying again")
@@ -84,7 +91,7 @@ class Lines:
 class Bar:
     """Progress for a terminal: one line that moves, and is gone in the end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         from rich import console, progress
 
         self.bar = progress.Progress(
@@ -102,14 +109,14 @@ class Bar:
         )
         self.task = self.bar.add_task("starting", total=1.0, note="")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def __call__(self, status):
+    def __call__(self, status: Status) -> None:
         note = f"{status['records']:,} records" if status.get("records") else ""
         if status.get("trouble"):
             note = f"no answer ({status['trouble']}); trying again"

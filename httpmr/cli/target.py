@@ -6,8 +6,12 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Callable
+from importlib.abc import Loader
 from operator import attrgetter
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
+from wsgiref.types import WSGIApplication
 
 from httpmr.cli import django
 from httpmr.errors import TargetError
@@ -20,7 +24,7 @@ _TARGET = re.compile(r"(?:(?P<file>.+\.py)|(?P<module>[\w.]+))(?::(?P<name>[\w.]
 class Target(NamedTuple):
     """What a TARGET names, and the Masters of the module it is in: {name: Master}."""
 
-    application: Any
+    application: WSGIApplication
     masters: dict[str, Master]
 
 
@@ -31,7 +35,7 @@ def load(text: str) -> Target:
         raise TargetError(f"{text!r} is no TARGET: give file.py, file.py:name or module:name")
     _set_up_django()
     module = file(parts["file"]) if parts["file"] else _module(parts["module"])
-    masters = {}
+    masters: dict[str, Master] = {}
     for name, value in vars(module).items():
         if isinstance(value, Master) and not any(value is known for known in masters.values()):
             masters[name] = value
@@ -70,9 +74,9 @@ def place(text: str) -> str:
     return f"/{next(iter(application.mounts))}" if isinstance(application, Pipeline) else ""
 
 
-def _named(module, name, place):
+def _named(module: ModuleType, name: str, place: str) -> WSGIApplication:
     try:
-        application = attrgetter(name)(module)
+        application: WSGIApplication = attrgetter(name)(module)
     except AttributeError:
         raise TargetError(f"{place} has no {name!r} at its top level") from None
     if not callable(application):
@@ -81,7 +85,7 @@ def _named(module, name, place):
     return application
 
 
-def _set_up_django():
+def _set_up_django() -> None:
     _find_first(os.getcwd())
     try:
         django.set_up()
@@ -89,7 +93,7 @@ def _set_up_django():
         raise broken(error, os.environ[django.SETTINGS]) from error
 
 
-def _module(name):
+def _module(name: str) -> ModuleType:
     """Import a module as a program in the working directory would."""
     _find_first(os.getcwd())
     try:
@@ -104,7 +108,7 @@ def _module(name):
         raise broken(error, name) from error
 
 
-def file(path, loader=None):
+def file(path: str, loader: Callable[[str, str], Loader] | None = None) -> ModuleType:
     """Return a file, run as a module; its directory is where it finds its neighbours.
 
     `loader(name, path)` makes what loads it, if it is not Python's own.
@@ -117,6 +121,8 @@ def file(path, loader=None):
     if name in sys.modules:  # a file may well be called as a module of someone else's
         name = f"target_{name}"
     spec = importlib.util.spec_from_file_location(name, path, loader=loader and loader(name, path))
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} is no file of Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -127,12 +133,12 @@ def file(path, loader=None):
     return module
 
 
-def _find_first(directory):
+def _find_first(directory: str) -> None:
     if directory not in sys.path:
         sys.path.insert(0, directory)
 
 
-def broken(error, where):
+def broken(error: BaseException, where: str) -> TargetError:
     """Return the TargetError for what the user's own code raised: file, line and message."""
     said = str(error).splitlines()[:1] or [""]
     if isinstance(error, SyntaxError) and error.filename:

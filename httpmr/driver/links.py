@@ -19,17 +19,17 @@ class Link(NamedTuple):
     starts: bool = False
 
     @property
-    def site(self):
+    def site(self) -> str:
         """Scheme, host and port, to name the server in a message: no token is in it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
 
-    def url(self, tail):
+    def url(self, tail: str) -> str:
         """Return the URL of the job's `tail`."""
         return f"{self.site}{self.path}/{tail}"
 
 
-def parse(url):
+def parse(url: str) -> Link:
     """Return the Link that any URL of a job, or a start link, stands for.
 
     >>> parse("http://localhost:8000/mr/a-1/t0k/drive-4").path
