@@ -13,6 +13,8 @@ DJANGO = ["django>=5.2"]
 REDIS = ["redis>=5.0"]
 FILES = ["fsspec[http]>=2024.6"]
 PARQUET = ["pyarrow>=17.0"]
+# What became of lib2to3.
+OCTOPY = ["fissix>=24.4.24"]
 CLI = ["waitress>=3.0", "rich>=13.9"]
 TEST = [
     "pytest>=8.3",
@@ -73,9 +75,10 @@ setup(
         "files": FILES,
         "postgres": POSTGRES,
         "mysql": MYSQL,
+        "octopy": OCTOPY,
         "parquet": PARQUET,
         "redis": REDIS,
-        "test": [*AWS, *CLI, *POSTGRES, *MYSQL, *REDIS, *DJANGO, *FILES, *PARQUET, *TEST],
+        "test": [*AWS, *CLI, *POSTGRES, *MYSQL, *REDIS, *DJANGO, *FILES, *OCTOPY, *PARQUET, *TEST],
     },
     entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
     classifiers=[

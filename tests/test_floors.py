@@ -37,6 +37,7 @@ LIBRARIES = {
     "django": lambda path: path.name.startswith("django"),
     "redis": lambda path: path.name == "redis.py",
     "apig_wsgi": lambda path: path.name == "aws.py",
+    "fissix": lambda path: path.name == "python2.py",
     "google": lambda path: path.name == "appengine.py",
     "waitress": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",

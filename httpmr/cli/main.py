@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from httpmr.cli import demo, follow, link, run, serve, show
+from httpmr.cli import demo, follow, link, octopy, run, serve, show
 from httpmr.errors import HttpmrError
 
 LANES = 64
@@ -94,7 +94,30 @@ def _parser():
         "--every", type=_seconds, metavar="1d", help="start: join any job younger than that"
     )
     command.add_argument("--revoke", action="store_true", help="end the links made so far")
+
+    _add_octopy(commands)
     return parser
+
+
+def _add_octopy(commands):
+    what = "run a program of octopy as it is: a file with source, mapfn, reducefn and final"
+    group = commands.add_parser("octopy", help=what, description=what, allow_abbrev=False)
+    both = group.add_subparsers(required=True, metavar="server|client")
+    what = "serve its job until that is done, then call final"
+    command = both.add_parser("server", help=what, description=what, allow_abbrev=False)
+    command.set_defaults(command=octopy.server)
+    command.add_argument("file", metavar="FILE", help="the program, in Python 3 or 2")
+    command.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    command.add_argument("--port", type=int, default=octopy.PORT, help="default: %(default)s")
+    command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N processes")
+    command.add_argument("--password", metavar="P", help="let clients in by it, without the link")
+    command.add_argument("--store", metavar="URL", help="keep the job there until final is through")
+    what = "carry requests to a server until its job has ended"
+    command = both.add_parser("client", help=what, description=what, allow_abbrev=False)
+    command.set_defaults(command=octopy.client)
+    command.add_argument("host", metavar="LINK", help="as the server prints it, or HOST[:PORT]")
+    command.add_argument("--password", metavar="P", help="the server's, with HOST[:PORT]")
+    command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N lanes")
 
 
 def _version():

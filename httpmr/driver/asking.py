@@ -55,6 +55,7 @@ class Contact:
     sleep: Any
     clock: Any
     rng: Any
+    keep_alive: bool = True  # whether one connection does for many requests
     answered: bool = False
     failing: float | None = None  # since when every answer was a failure
 
@@ -139,6 +140,8 @@ class Asker:
             if fresh:
                 self.connect()
             headers = {"Accept": "application/json", "User-Agent": "httpmr-drive"}
+            if not self.contact.keep_alive:
+                headers["Connection"] = "close"
             self.connection.request(method, f"{self.link.path}/{tail}", headers=headers)
             response = self.connection.getresponse()
             body = response.read(LARGEST_ANSWER)

@@ -27,6 +27,7 @@ def drive(
     stop=None,
     timeout=120.0,
     patience=60.0,
+    keep_alive=True,
     sleep=None,
     clock=time.monotonic,
     rng=random,
@@ -40,7 +41,9 @@ def drive(
     line why the server does not answer, or is None. `stop`, a threading.Event, ends the drive
     early, with what is known by then. A request may take `timeout` seconds. Raises Unreachable
     after `patience` seconds without any answer (10 at most before the first), and DriverError for
-    what no further try can mend. `sleep`, `clock` and `rng` are for tests.
+    what no further try can mend. With `keep_alive=False` each request has a connection of its own,
+    for servers that share out connections among processes. `sleep`, `clock` and `rng` are for
+    tests.
     """
     ended = threading.Event()
     news = queue.SimpleQueue()
@@ -57,7 +60,7 @@ def drive(
     def over():
         return ended.is_set() or (stop is not None and stop.is_set())
 
-    contact = Contact(patience, timeout, over, learn, sleep or ended.wait, clock, rng)
+    contact = Contact(patience, timeout, over, learn, sleep or ended.wait, clock, rng, keep_alive)
     try:
         with contextlib.closing(Asker(parse(url), contact)) as first:
             learn(first.find())
