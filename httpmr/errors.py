@@ -13,7 +13,7 @@
     │   ├── Conflict           nothing happened: the world changed
     │   ├── Unavailable        nothing happened: try again later
     │   ├── Uncertain          the connection was lost in COMMIT: read again
-    │   ├── OverLimit          a key, a value or a batch is over the store's limits
+    │   ├── OverLimit          a key, a value, a batch or an upload is over its limit
     │   ├── StoreFull          nothing happened: the disk, or the quota, is full
     │   └── FormatError        the store was written by a newer httpmr
     ├── Damaged                a stored block is not what was written
@@ -96,7 +96,7 @@ class Uncertain(StoreError):
 
 
 class OverLimit(StoreError):
-    """A key, a value or a batch is larger than every store takes."""
+    """A key, a value or a batch is larger than every store takes, or an upload than it may be."""
 
 
 class StoreFull(StoreError):
