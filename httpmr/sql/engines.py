@@ -92,7 +92,7 @@ _noticing = Lock()
 
 
 def _pooled() -> Iterator[tuple[Engine, QueuePool]]:
-    """Yield each engine that keeps connections, and where; others: SQLite in memory, a copy."""
+    """Yield each engine that has a pool, and the pool; SQLite in memory has none: it is copied."""
     for made in [*_readers, *_readers.values(), *_given]:
         if isinstance(made.pool, QueuePool):
             yield made, made.pool
