@@ -15,6 +15,8 @@ from httpmr.errors import OutputError
 Pair = tuple[Any, Any]
 Combine = Callable[[Any, Iterator[Any]], Any]
 Tally = Callable[[dict[Any, Any], list[Pair]], bool]
+By = Callable[[Any], Any]
+"""From a value to what it is sorted by."""
 
 # The limits every store must take and no caller may pass, so that the narrowest can serve.
 KEY_BYTES = 1024

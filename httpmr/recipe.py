@@ -12,7 +12,7 @@ from zlib import crc32
 
 from httpmr import keys
 from httpmr.errors import HttpmrError, ParameterError, RecipeError
-from httpmr.interfaces import Combine, Mapper, Pair, Partitioner, Reducer, Sink, Source, Tally
+from httpmr.interfaces import By, Combine, Mapper, Pair, Partitioner, Reducer, Sink, Source, Tally
 from httpmr.params import Parameters
 
 _PARTS = ("source", "mapper", "reducer", "sink")  # which may be functions of the parameters
@@ -21,7 +21,6 @@ _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 HOOKS = ("on_start", "on_done", "on_error", "on_stalled")
 
 Hook = Callable[[Any], Any]
-Order = Callable[[Any], Any]
 
 # What may be given for a part: itself, a function in its place, or a function of the parameters.
 SourceGiven = Source | Callable[[Any], Source]
@@ -115,7 +114,7 @@ class Recipe:
     max_bad_records: int = 0
     keep: int = 10
     max_lanes: int | None = None
-    sort_values: bool | Order | None = None
+    sort_values: bool | By | None = None
     on_start: Hook | None = None
     on_done: Hook | None = None
     on_error: Hook | None = None
@@ -126,7 +125,7 @@ class Recipe:
     deferred: tuple[str, ...] = field(default=(), init=False)
     combine: Combine | None = field(default=None, init=False)
     tally: Tally | None = field(default=None, init=False)
-    order: Order | None = field(default=None, init=False)
+    order: By | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= 200:

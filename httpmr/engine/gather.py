@@ -98,9 +98,8 @@ class Groups:
         self.combine = recipe.combine
         self.plain = Uncombined(task)
         self.groups: defaultdict[Any, list[Any]] = defaultdict(list)
-        self.totals: dict[
-            Any, Any
-        ] = {}  # {key: what is combined already}, while the combiner can tally
+        # {key: what is combined already}, while the combiner can tally.
+        self.totals: dict[Any, Any] = {}
         self.tally = None if self.plain else recipe.tally
         self.scale = Scale()
 

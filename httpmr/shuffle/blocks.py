@@ -8,22 +8,19 @@ where blocks are kept, nor in which order they are merged.
 import sys
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from httpmr import codec, keys
 from httpmr.errors import Damaged, Unstorable
-from httpmr.interfaces import VALUE_BYTES, Pair
+from httpmr.interfaces import VALUE_BYTES, By, Pair
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
-
-By = Callable[[Any], Any]
-"""What the values of a key are sorted by."""
 
 BLOCK_BYTES = 64 * 1024
 """What a block is aimed to hold before compression."""

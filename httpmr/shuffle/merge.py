@@ -13,7 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from httpmr import keys
-from httpmr.shuffle.blocks import By
+from httpmr.interfaces import By
 from httpmr.shuffle.reading import (
     Entry,
     Group,

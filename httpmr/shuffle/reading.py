@@ -10,7 +10,8 @@ from heapq import merge
 from itertools import accumulate, chain, islice
 from typing import Any, NamedTuple
 
-from httpmr.shuffle.blocks import By, Columns
+from httpmr.interfaces import By
+from httpmr.shuffle.blocks import Columns
 from httpmr.state import Place
 
 Read = Callable[[list[Any]], list[Columns]]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from httpmr import codec, keys
 from httpmr.errors import Damaged
-from httpmr.interfaces import Batch, IntermediateStore, OrderedStore
-from httpmr.shuffle.blocks import Block, By, Columns, unpack
+from httpmr.interfaces import Batch, By, IntermediateStore, OrderedStore
+from httpmr.shuffle.blocks import Block, Columns, unpack
 from httpmr.shuffle.merge import Groups, merge
 from httpmr.shuffle.reading import Entry
 from httpmr.state import Place, Shard
