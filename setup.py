@@ -15,6 +15,7 @@ FILES = ["fsspec[http]>=2024.6"]
 PARQUET = ["pyarrow>=17.0"]
 # What became of lib2to3.
 OCTOPY = ["fissix>=24.4.24"]
+SPARK = ["pyspark>=4.0"]
 CLI = ["waitress>=3.0", "rich>=13.9"]
 TEST = [
     "pytest>=8.3",
@@ -78,7 +79,11 @@ setup(
         "octopy": OCTOPY,
         "parquet": PARQUET,
         "redis": REDIS,
-        "test": [*AWS, *CLI, *POSTGRES, *MYSQL, *REDIS, *DJANGO, *FILES, *OCTOPY, *PARQUET, *TEST],
+        "spark": SPARK,
+        "test": [
+            *(*AWS, *CLI, *POSTGRES, *MYSQL, *REDIS, *DJANGO, *FILES, *OCTOPY, *PARQUET, *SPARK),
+            *TEST,
+        ],
     },
     entry_points={"console_scripts": ["httpmr=httpmr.cli:main"]},
     classifiers=[

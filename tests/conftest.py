@@ -48,7 +48,7 @@ collect_ignore = ["appengine"]
 # Where several processes run the tests, the files that take longest come first: else one of the
 # processes is at such a file long after the others have ended.
 FIRST = (
-    *("test_simulator", "test_every_way", "test_broken", "test_benchmarks_chaos"),
+    *("test_spark", "test_simulator", "test_every_way", "test_broken", "test_benchmarks_chaos"),
     *("test_web_browser", "test_poison", "test_cli", "test_benchmarks_slices"),
     *("test_attack_fuzz", "test_benchmarks_memory", "test_cut_anywhere", "test_docs"),
 )

@@ -35,6 +35,7 @@ LIBRARIES = {
     "fsspec": lambda path: path.name == "remote.py",
     "pyarrow": lambda path: path.name == "parquet.py",
     "django": lambda path: path.name.startswith("django"),
+    "pyspark": lambda path: path.name == "spark.py",
     "redis": lambda path: path.name == "redis.py",
     "apig_wsgi": lambda path: path.name == "aws.py",
     "fissix": lambda path: path.name == "python2.py",

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from httpmr.cli import demo, follow, link, octopy, run, serve, show
+from httpmr.cli import demo, follow, link, octopy, run, serve, show, spark
 from httpmr.errors import HttpmrError
 
 LANES = 64
@@ -67,6 +67,14 @@ def _parser():
     command.add_argument("--resume", action="store_true", help="go on with one that was cut")
     command.add_argument(
         "--sample", type=_count, metavar="N", help="only try it on N records; nothing is written"
+    )
+
+    command = add("spark", spark.spark, "run a whole job on a Spark cluster")
+    add_target(command)
+    command.epilog = _PARAMS
+    command.set_defaults(params=[])
+    command.add_argument(
+        "--master", metavar="URL", default="local[*]", help="of the cluster; default: %(default)s"
     )
 
     command = add("serve", serve.serve, "serve a Master, or the application it is mounted in")

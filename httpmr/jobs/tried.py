@@ -67,25 +67,26 @@ def mapped(
     order = [place for first in range(step) for place in range(first, len(parts), step)]
     waiting = iter(order)
     reading = deque((place, recipe.source.read(*parts[place])) for place in islice(waiting, PLACES))
-    tried: list[tuple[int, Tried]] = []
+    found: list[tuple[int, Tried]] = []
     spent: list[float] = []
-    while reading and len(tried) < count and (not tried or more()):
+    while reading and len(found) < count and (not found or more()):
         place, records = reading.popleft()
         record = next(records, None)
         if record is not None:
             began = clock()
-            tried.append((place, _tried(recipe.mapper.map, *record)))
+            found.append((place, tried(recipe.mapper.map, *record)))
             spent.append(clock() - began)
             reading.append((place, records))
         elif (other := next(waiting, None)) is not None:
             reading.append((other, recipe.source.read(*parts[other])))
-    tried.sort(key=lambda one: one[0])
+    found.sort(key=lambda one: one[0])
     others = spent[1:] or spent
     seconds = len(spent) * sum(others) / max(1, len(others))
-    return [one for _, one in tried], not reading, seconds
+    return [one for _, one in found], not reading, seconds
 
 
-def _tried(function: Callable[[Any, Any], Any], key: Any, value: Any) -> Tried:
+def tried(function: Callable[[Any, Any], Any], key: Any, value: Any) -> Tried:
+    """Call a mapper or a reducer; return what it gave and counted, or how it failed."""
     one = Tried(key, value)
     try:
         with counters.collecting() as counted:
