@@ -34,7 +34,7 @@ from httpmr.state import ENDED, Job, Outcome, Task
 
 _log = logging.getLogger("httpmr.slice")
 _LOOK_AT = 32
-_AIMED = 0.95  # of a slice's time: clocks, processors and networks are not even
+_AIMED = 0.93  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
 
 

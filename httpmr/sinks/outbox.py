@@ -48,7 +48,12 @@ class Outbox(Sink):
     guarantee = "at least once"
 
     def __init__(
-        self, url: str, *, secret: str | None = None, at_once: int = AT_ONCE, timeout=TIMEOUT
+        self,
+        url: str,
+        *,
+        secret: str | None = None,
+        at_once: int = AT_ONCE,
+        timeout: float = TIMEOUT,
     ) -> None:
         parts = urlsplit(url) if isinstance(url, str) else None
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
