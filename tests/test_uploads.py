@@ -151,6 +151,14 @@ def test_a_name_that_is_none_is_told(memory, name):
     assert uploads.names() == ["a.csv"]
 
 
+def test_a_name_is_looked_at_before_anything_is_read(memory):
+    def read(at):
+        raise AssertionError("it is read")
+
+    with pytest.raises(InputError, match="without a slash"):
+        httpmr.Uploads(memory).put("a/b.csv", Slow(NEW, read))
+
+
 def test_the_longest_name_is_one(store):
     name = "日" * 200
     put(store, NEW, name)
@@ -208,6 +216,17 @@ def test_it_can_be_entered_anywhere_at_the_cost_of_one_chunk(memory, monkeypatch
         file.seek(10)
         assert file.seek(20, io.SEEK_CUR) == 30
         assert file.read(40) == NEW[30:70]
+
+
+def test_each_chunk_is_fetched_once(memory, monkeypatch):
+    put(memory, NEW)
+    asked = []
+    get = memory.get
+    file = httpmr.Uploads(memory).open("a.csv").detach()  # without a buffer
+    monkeypatch.setattr(memory, "get", lambda keys: asked.extend(keys) or get(keys))
+    assert b"".join(iter(lambda: file.read(5), b"")) == NEW
+    assert len(asked) == len(set(asked)) == 12
+    file.close()
 
 
 def test_who_reads_what_is_replaced_is_told(memory):
@@ -335,6 +354,40 @@ def test_two_deletions_at_once(memory):
         "a.csv"
     )
     assert dump(memory) == {}
+
+
+def test_what_replaces_a_file_that_is_being_deleted_is_deleted(memory):
+    put(memory, OLD)
+    assert httpmr.Uploads(Faulty(memory, {1: lambda: put(memory, NEW)})).delete("a.csv")
+    assert dump(memory) == {}
+
+
+def test_what_is_deleted_is_so_though_it_cannot_be_swept_now(memory):
+    put(memory, NEW)
+    assert httpmr.Uploads(Faulty(memory, {2: "unavailable"})).delete("a.csv")
+    assert httpmr.Uploads(memory).names() == []
+    httpmr.Uploads(memory).sweep()
+    assert dump(memory) == {}
+
+
+def test_one_that_goes_on_while_it_is_given_up_is_not(memory):
+    """Its next chunks come between the sweeper's look and its commit."""
+    sweeper = Faulty(memory)
+    going = io.BytesIO(NEW)
+    first = writing.Writing(memory, "id")
+    pieces = writing.chunks("a.csv", going, 1000)
+    for _ in range(5):
+        first.add(next(pieces))
+    memory.clock.pass_(writing.STALE + 1)
+
+    def go_on():
+        for piece in pieces:
+            first.add(piece)
+
+    sweeper.plan({1: go_on})
+    httpmr.Uploads(sweeper).sweep()
+    first.end("a.csv")
+    assert there(memory) == NEW
 
 
 def test_an_upload_that_goes_on_for_long_is_not_swept(memory):
