@@ -54,6 +54,8 @@ class RecipeError(HttpmrError):
 class ParameterError(RecipeError):
     """Parameters that a recipe does not take; `fields` says what is wrong with each."""
 
+    fields: dict[str, str]
+
 
 class InputError(HttpmrError):
     """A source that cannot be read: a missing file or table, keys that are not in order."""

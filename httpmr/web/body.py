@@ -2,14 +2,17 @@
 
 import json
 from urllib.parse import parse_qsl
+from wsgiref.types import WSGIEnvironment
 
 from webob import exc
+
+from httpmr.state import Plain
 
 LIMIT = 64 * 1024
 FIELDS = 100
 
 
-def read(environ: dict) -> bytes:
+def read(environ: WSGIEnvironment) -> bytes:
     """Read the body of a request, whole, or refuse it with 400 or 413."""
     said = environ.get("CONTENT_LENGTH") or ""
     if not said:
@@ -31,9 +34,9 @@ def read(environ: dict) -> bytes:
     return body
 
 
-def _read(environ, length):
+def _read(environ: WSGIEnvironment, length: int) -> bytes:
     try:
-        body = environ["wsgi.input"].read(length)
+        body: bytes = environ["wsgi.input"].read(length)
     except Exception as error:  # each server has its own for a client that broke off
         raise exc.HTTPBadRequest(f"the body cannot be read: {error}") from None
     if len(body) > LIMIT:
@@ -41,7 +44,7 @@ def _read(environ, length):
     return body
 
 
-def _too_large():
+def _too_large() -> exc.HTTPException:
     return exc.HTTPRequestEntityTooLarge(f"a body has at most {LIMIT:,} bytes")
 
 
@@ -55,7 +58,7 @@ def fields(raw: bytes) -> dict[str, str]:
         raise exc.HTTPBadRequest(f"malformed fields: {error}") from None
 
 
-def json_object(raw: bytes) -> dict:
+def json_object(raw: bytes) -> Plain:
     """Read a body that must be a JSON object."""
     try:
         found = json.loads(raw)

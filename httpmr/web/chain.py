@@ -5,14 +5,20 @@ So the same URLs serve `wget -r` (20 redirects, no URL twice, links and meta ref
 (19 redirects) and curl. `chain` is the same without pages, `step` the same as JSON.
 """
 
+from collections.abc import Sequence
+
 from webob import exc
 
 from httpmr.errors import RecipeError
 from httpmr.jobs import Address
+from httpmr.jobs.status import Status
+from httpmr.state import Job
 from httpmr.web import pages, security
 from httpmr.web.body import read
 from httpmr.web.drivers import driver
+from httpmr.web.pages import Answer
 from httpmr.web.routes import Place
+from httpmr.web.visit import Visit
 
 HOPS = 15  # redirects before a page
 LANES = 16  # on one page
@@ -25,17 +31,17 @@ STOPPED = {
 }
 
 
-def drive(visit):
+def drive(visit: Visit) -> Answer:
     """The stable entry: on to the slice where a new lane should begin."""
     return _unmeant(visit) or _enter(visit, "go")
 
 
-def chain(visit):
+def chain(visit: Visit) -> Answer:
     """The stable entry of the chain without pages."""
     return _unmeant(visit) or _enter(visit, "chain/go")
 
 
-def lanes(visit, lanes):
+def lanes(visit: Visit, lanes: str) -> Answer:
     """A page with so many lanes to follow at once."""
     if refused := _unmeant(visit):
         return refused
@@ -46,20 +52,20 @@ def lanes(visit, lanes):
     return _onward(visit, ways, refresh=False)
 
 
-def go(visit, place):
+def go(visit: Visit, place: str) -> Answer:
     """One slice, if the place is where its shard is; then on."""
     return _unmeant(visit) or _slice(visit, Place.of(place), "go")
 
 
-def chain_go(visit, place):
+def chain_go(visit: Visit, place: str) -> Answer:
     """One slice; then on by a redirect, always."""
     return _unmeant(visit) or _slice(visit, Place.of(place), "chain/go")
 
 
-def start(visit, token):
+def start(visit: Visit, token: str) -> Answer:
     """The start link: join its job or start one, and on to drive it."""
     generation = visit.work.start_link_generation()
-    if not visit.tokens.holds(token, "start", generation):
+    if generation is None or not visit.tokens.holds(token, "start", generation):
         raise exc.HTTPNotFound("no such start link here, or it has been revoked")
     if refused := _unmeant(visit, visit.path("start", token, "")):
         return refused
@@ -70,7 +76,7 @@ def start(visit, token):
     return pages.redirect(visit.link(job, "drive", "drive"))
 
 
-def step(visit):
+def step(visit: Visit) -> Answer:
     """One slice of any shard, for programs."""
     read(visit.request.environ)
     done = visit.work.step(visit.record, driver=_driver(visit))
@@ -79,11 +85,12 @@ def step(visit):
     if done.did == "busy":
         visit.master.sleep(BUSY_SECONDS)
     status = _glimpse(visit, done.job)
-    answer = {name: status[name] for name in ("state", "phase", "progress")} | {"did": done.did}
-    return pages.data(answer, {"running": 202, "done": 200}.get(answer["state"], 409))
+    answer = {"state": status["state"], "phase": status["phase"], "progress": status["progress"]}
+    code = {"running": 202, "done": 200}.get(status["state"], 409)
+    return pages.data(answer | {"did": done.did}, code)
 
 
-def _glimpse(visit, record):
+def _glimpse(visit: Visit, record: Job) -> Status:
     """The status of a job; of one that runs, at most half a second old.
 
     To add up all its shards at each step would cost more than the step where they are many.
@@ -91,7 +98,7 @@ def _glimpse(visit, record):
     if record.state != "running":
         return visit.job.status(keys=False)
     now, seen = visit.master.clock(), visit.master.glimpses
-    since, status = seen.get(record.id, (None, None))
+    since, status = seen.get(record.id, (0.0, None))
     if status is None or not 0 <= now - since < GLIMPSE_SECONDS or status["state"] != "running":
         status = visit.job.status(keys=False)
         if len(seen) >= GLIMPSES:
@@ -100,11 +107,11 @@ def _glimpse(visit, record):
     return status
 
 
-def _unmeant(visit, entry=None):
+def _unmeant(visit: Visit, entry: str | None = None) -> Answer | None:
     """Answer what must run nothing: HEAD, a prefetch, a request that another site caused."""
     request = visit.request
     if request.method == "HEAD":
-        return pages.Answer()
+        return Answer()
     if security.prefetched(request):
         raise exc.HTTPForbidden("a prefetch runs nothing: open the link itself")
     if not security.cross_site(request):
@@ -114,20 +121,20 @@ def _unmeant(visit, entry=None):
     raise exc.HTTPForbidden("a request from another site runs nothing")
 
 
-def _enter(visit, way):
+def _enter(visit: Visit, way: str) -> Answer:
     if ended := _ended(visit, visit.record, way):
         return ended
     # By way of the start link it is the second redirect that leads there.
     return pages.redirect(visit.inside(f"{way}/{_begin(visit, hop=2)}"))
 
 
-def _begin(visit, hop):
+def _begin(visit: Visit, hop: int) -> Place:
     """Where a new lane begins. With no slice open, any address will do: who asks turns the page."""
     at = visit.work.here(visit.job.id) or Address(visit.record.phase, (0,), 0)
     return Place(visit.work.rng.randrange(10**9), at, hop=hop)
 
 
-def _slice(visit, place, way):
+def _slice(visit: Visit, place: Place, way: str) -> Answer:
     done = visit.work.step(visit.record, place.at, driver=_driver(visit))
     if ended := _ended(visit, done.job, way):
         return ended
@@ -141,7 +148,7 @@ def _slice(visit, place, way):
     return pages.redirect(visit.inside(f"{way}/{after}"))
 
 
-def _ended(visit, record, way="go"):
+def _ended(visit: Visit, record: Job, way: str = "go") -> Answer | None:
     """The end of the chain: 200 when done, 409 with the reason when it cannot go on.
 
     Where another job follows, its own chain is what follows.
@@ -162,20 +169,27 @@ def _ended(visit, record, way="go"):
     return _page(visit, status, f"{why}.", 409)
 
 
-def _onward(visit, ways, refresh):
+def _onward(visit: Visit, ways: Sequence[str], refresh: bool) -> Answer:
     status = _glimpse(visit, visit.record)
     return _page(visit, status, "Running.", next=ways, refresh=refresh)
 
 
-def _page(visit, status, why, code=200, next=(), refresh=False):
+def _page(
+    visit: Visit,
+    status: Status,
+    why: str,
+    code: int = 200,
+    next: Sequence[str] = (),
+    refresh: bool = False,
+) -> Answer:
     return pages.page(
         "chain.html", code, title=_name(visit), why=why, status=status, next=next, refresh=refresh
     )
 
 
-def _driver(visit):
+def _driver(visit: Visit) -> str:
     return driver(visit.request, visit.work.secret)
 
 
-def _name(visit):
+def _name(visit: Visit) -> str:
     return visit.master.recipe.name

@@ -4,11 +4,18 @@ import inspect
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from webob import exc
 
 from httpmr.errors import ParameterError
+from httpmr.interfaces import OrderedStore
+from httpmr.jobs import Job
+from httpmr.params import Parameters
+from httpmr.recipe import Recipe
+from httpmr.state import Plain
 from httpmr.web import pages, security, tables
+from httpmr.web.visit import Visit
 
 LISTED = 20
 SHORT = 120  # characters of a part, in a sentence
@@ -21,12 +28,14 @@ PROMISES = {
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-def mount(visit):
+def mount(visit: Visit) -> pages.Answer:
     """The mount without its slash."""
     return pages.redirect(visit.path(""))
 
 
-def console(visit, given=None, wrong=None):
+def console(
+    visit: Visit, given: Plain | None = None, wrong: dict[str, str] | None = None
+) -> pages.Answer:
     """The jobs, and the form that starts one: `given` what was sent, `wrong` what is with it."""
     visit.must_operate()
     before = visit.query().get("before")
@@ -61,24 +70,24 @@ def console(visit, given=None, wrong=None):
     )
 
 
-def _row(visit, job, now):
+def _row(visit: Visit, job: Job, now: float) -> Plain:
     """A job as the list shows it: its status, how long it took, and who started it."""
     status, acts = job.status(), job.found.acts
     who = acts[0][1] if acts and acts[0][2] == "start" else ""
     took = (status["finished"] or now) - status["started"]
-    return status | {"url": visit.link(job, "view"), "took": took, "who": who}
+    return {**status, "url": visit.link(job, "view"), "took": took, "who": who}
 
 
-def new(visit):
+def new(visit: Visit) -> pages.Answer:
     """Start a job. Whatever a form holds besides its CSRF token, or a JSON body, are parameters."""
     given = visit.sent()
     try:
-        return started(visit, visit.work.start(asked(visit, given), by=visit.user))
+        return started(visit, visit.work.start(asked(visit, given), by=visit.must_operate()))
     except ParameterError as error:
         return mistaken(visit, given, error)
 
 
-def asked(visit, given) -> dict:
+def asked(visit: Visit, given: Plain) -> Plain:
     """Return the parameters that were sent; ParameterError for wrong ones."""
     recipe = visit.master.recipe
     if visit.sends_json or recipe.parameters is None:
@@ -86,14 +95,14 @@ def asked(visit, given) -> dict:
     return recipe.parameters.sent(given)
 
 
-def mistaken(visit, given, error):
+def mistaken(visit: Visit, given: Plain, error: ParameterError) -> pages.Answer:
     """Answer wrong parameters: by the form, with what is wrong beside each field."""
     if visit.speaks_json or not visit.master.recipe.parameters:
         raise exc.HTTPBadRequest(error.message) from None
     return console(visit, given, error.fields or {"": error.message})
 
 
-def form(parameters, given, wrong) -> dict:
+def form(parameters: Parameters | None, given: Plain, wrong: dict[str, str]) -> Plain:
     """Return what a page needs to ask for parameters."""
     fields = [
         {
@@ -115,7 +124,7 @@ def form(parameters, given, wrong) -> dict:
     return {"fields": fields, "wrong": [it for name, it in wrong.items() if name not in names]}
 
 
-def started(visit, job):
+def started(visit: Visit, job: Job) -> pages.Answer:
     """Answer that a job was started: by the way to its page, or by all its addresses."""
     page = visit.link(job, "view")
     if not visit.sends_json:
@@ -125,7 +134,7 @@ def started(visit, job):
     return pages.data(answer, 201)
 
 
-def operate(visit, token):
+def operate(visit: Visit, token: str) -> pages.Answer:
     """An operator's link: its token becomes a cookie at once, so that no URL on screen has it."""
     if not visit.tokens.holds(token, "operate", visit.work.operate_generation()):
         raise exc.HTTPNotFound("no such operator's link here, or it has been revoked")
@@ -145,7 +154,7 @@ def operate(visit, token):
     return answer
 
 
-def static(visit, name):
+def static(visit: Visit, name: str) -> pages.Answer:
     """Style and script."""
     content = _static().get(name)
     if content is None:
@@ -154,13 +163,13 @@ def static(visit, name):
 
 
 @cache
-def _static():
+def _static() -> dict[str, bytes]:
     return {
         file.name: file.read_bytes() for file in files("httpmr.web").joinpath("static").iterdir()
     }
 
 
-def sentence(recipe) -> list[dict]:
+def sentence(recipe: Recipe) -> list[Plain]:
     """Return what the parts of a recipe do, in order: {"part", "does", "said", "doc"}."""
     parts = [("source", "Reads"), ("mapper", "maps each record with")]
     if recipe.reducer:
@@ -173,11 +182,11 @@ def sentence(recipe) -> list[dict]:
     ]
 
 
-def _cut(said):
+def _cut(said: str) -> str:
     return said if len(said) <= SHORT else f"{said[:SHORT]}…"
 
 
-def _doc(thing):
+def _doc(thing: Any) -> str | None:
     """The first paragraph of what a part says of itself, or of the function that it is."""
     if inspect.isroutine(thing):
         return inspect.getdoc(thing)
@@ -188,7 +197,7 @@ def _doc(thing):
     return " ".join(inspect.cleandoc(said).split("\n\n")[0].split()) if said else None
 
 
-def facts(recipe, store) -> dict[str, str]:
+def facts(recipe: Recipe, store: OrderedStore) -> dict[str, str]:
     """Return what a recipe is made of, for people who may know everything about it."""
     return {
         "source": _said(recipe.source),
@@ -205,7 +214,7 @@ def facts(recipe, store) -> dict[str, str]:
     }
 
 
-def _promised(recipe, store):
+def _promised(recipe: Recipe, store: OrderedStore) -> str:
     """What the sink promises of the output, in the words of the docs."""
     if "sink" in recipe.deferred:
         return "as the sink promises that is made of the parameters"
@@ -214,10 +223,11 @@ def _promised(recipe, store):
     return PROMISES.get(said, said)
 
 
-def _said(thing):
+def _said(thing: Any) -> str:
     if inspect.isroutine(thing):
         return f"{thing.__qualname__}(parameters)"
-    if type(thing).__repr__ is object.__repr__:
+    kind: Any = type(thing)
+    if kind.__repr__ is object.__repr__:
         return f"{type(thing).__name__}()"
     said = re.sub(r"://([^:/@\s]*):[^@\s]*@", r"://\1:…@", repr(thing))
     return re.sub(r"(?i)([?&][a-z_]*(?:pass|pwd|secret|token|key)[a-z_]*=)[^&\s'\"]+", r"\1…", said)

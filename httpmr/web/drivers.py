@@ -4,6 +4,9 @@ The letters are signed with the store's secret, so that no address can be read f
 """
 
 import hmac
+from collections.abc import Iterable
+
+from webob import Request
 
 HEADER = "Httpmr-Driver"
 """What a driver may add, so that it is told from others of its kind at the same address."""
@@ -11,7 +14,7 @@ HEADER = "Httpmr-Driver"
 _KINDS = {"httpmr-drive": "httpmr drive", "wget": "wget", "curl": "curl", "mozilla": "browser"}
 
 
-def driver(request, secret: bytes) -> str:
+def driver(request: Request, secret: bytes) -> str:
     """Return the name of a request's sender, such as "wget 3f9c"."""
     agent = request.headers.get("User-Agent", "").lower()
     kind = next((kind for word, kind in _KINDS.items() if word in agent), "program")
@@ -20,13 +23,13 @@ def driver(request, secret: bytes) -> str:
     return f"{kind} {letters}"
 
 
-def kinds(names) -> dict[str, int]:
+def kinds(names: Iterable[str]) -> dict[str, int]:
     """Return {kind: how many of it} of drivers' names.
 
     >>> kinds(["wget 3f9c", "httpmr drive 01ab", "wget 77aa", ""])
     {'wget': 2, 'httpmr drive': 1, 'this machine': 1}
     """
-    counts = {}
+    counts: dict[str, int] = {}
     for name in names:
         kind = name.rpartition(" ")[0] or "this machine"  # `run`, and Python
         counts[kind] = counts.get(kind, 0) + 1

@@ -4,16 +4,18 @@ Below view there is no key, no value and no error in it.
 """
 
 from httpmr.jobs.status import status
-from httpmr.state import ENDED, after
+from httpmr.params import Parameters
+from httpmr.state import ENDED, Job, Plain, Task, after
 from httpmr.web import output, pace, shards
 from httpmr.web.drivers import kinds
 from httpmr.web.plain import plain
 from httpmr.web.skew import skew
+from httpmr.web.visit import Visit
 
 BAD_SHOWN = 20
 
 
-def facts(visit) -> dict:
+def facts(visit: Visit) -> Plain:
     """Return it: the fields of the status, and what takes more than the status to know."""
     job, sees = visit.job, visit.sees
     record, tasks = job.history()
@@ -24,8 +26,8 @@ def facts(visit) -> dict:
     known = status(record, here, sees)
     told = pace.phases(record, tasks, now)
     idle = pace.idle(record, every, now) if running else None
-    stalled = running and idle >= pace.STALLED
-    visit.work.heard(record, now - idle if stalled else None)
+    stalled_since = now - idle if idle is not None and idle >= pace.STALLED else None
+    visit.work.heard(record, stalled_since)
     bad = job.bad_records if sees and record.bad_records else []
     return known | {
         "now": now,
@@ -35,10 +37,10 @@ def facts(visit) -> dict:
         ],
         "params": _params(visit.master.recipe.parameters, record.params) if sees else {},
         "phases": told,
-        "left": pace.left(told, here) if running and idle < pace.LATELY else None,
+        "left": pace.left(told, here) if idle is not None and idle < pace.LATELY else None,
         "drivers": kinds(pace.drivers(every, now)) if running else {},
         "idle": idle,
-        "stalled": stalled,
+        "stalled": stalled_since is not None,
         "chart": pace.chart(record, tasks, now),
         "shards_now": [] if record.state == "done" else shards.told(record, here, now, sees),
         "skew": _skew(visit, record, here),
@@ -51,17 +53,17 @@ def facts(visit) -> dict:
     }
 
 
-def _params(parameters, values):
+def _params(parameters: Parameters | None, values: Plain) -> Plain:
     shown = parameters.shown(values) if parameters else values
     return {name: plain(value) for name, value in shown.items()}
 
 
-def _skew(visit, record, here):
+def _skew(visit: Visit, record: Job, here: list[Task]) -> Plain | None:
     found = skew(visit, record, here) if record.state not in ENDED else None
     return found if found is None or visit.sees else {**found, "biggest": []}
 
 
-def actions(record) -> list[str]:
+def actions(record: Job) -> list[str]:
     """Return what fits the state, but for `delete` and `again`, which always do."""
     acts = ("pause", "resume", "retry", "skip", "cancel")
     some = [act for act in acts if after(record.state, act)]

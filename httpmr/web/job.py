@@ -3,19 +3,21 @@
 from webob import exc
 
 from httpmr.errors import RecipeError
+from httpmr.state import Plain
 from httpmr.web import pages, shards, tables
 from httpmr.web.commands import commands
 from httpmr.web.console import started
 from httpmr.web.facts import facts
 from httpmr.web.plain import plain, text
+from httpmr.web.visit import Visit
 
 
-def folder(visit):
+def folder(visit: Visit) -> pages.Answer:
     """A job's page without its slash."""
     return pages.redirect(visit.inside())
 
 
-def page(visit):
+def page(visit: Visit) -> pages.Answer:
     """What the job is, how far it is, and what came of it. Below view: no key, value or error."""
     known = facts(visit)
     drive = visit.link(visit.job, "drive")
@@ -40,34 +42,34 @@ def page(visit):
     )
 
 
-def _chosen(name, some):
+def _chosen(name: str | None, some: list[Plain]) -> Plain | None:
     """The shard that the query asks for in full, if it is one of the present phase."""
     return next((it for it in some if it["shard"] == name), None)
 
 
-def status(visit):
+def status(visit: Visit) -> pages.Answer:
     """How far it is, for programs; and which job follows it, in a pipeline."""
     told, follows = visit.job.status(keys=visit.sees), visit.following(visit.record, visit.scope)
     return pages.data(told | {"next": f"{follows}/"} if follows else told)
 
 
-def again(visit):
+def again(visit: Visit) -> pages.Answer:
     """Start another job with the same parameters."""
     visit.sent()
     try:
-        job = visit.work.start(visit.record.params, by=visit.user)
+        job = visit.work.start(visit.record.params, by=visit.must_operate())
     except RecipeError as error:
         raise exc.HTTPConflict(str(error)) from None
     return started(visit, job)
 
 
-def action(visit, action):
+def action(visit: Visit, action: str) -> pages.Answer:
     """Pause, resume, skip, retry, cancel or delete."""
     visit.sent()
     act = getattr(visit.work, action)
     if action == "delete":
         last = visit.job.status(keys=visit.sees)
-        act(visit.job.id, by=visit.user)
+        act(visit.job.id, by=visit.must_operate())
         return pages.data(last) if visit.sends_json else pages.redirect(visit.path(""))
-    act(visit.job.id, by=visit.user)
+    act(visit.job.id, by=visit.must_operate())
     return status(visit) if visit.sends_json else pages.redirect(visit.inside())

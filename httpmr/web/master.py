@@ -2,21 +2,35 @@
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from webob import exc
 
 from httpmr import errors, stores
-from httpmr.jobs import Jobs
-from httpmr.recipe import Recipe
+from httpmr.interfaces import By, Combine, OrderedStore, Reducer
+from httpmr.jobs import Job, Jobs
+from httpmr.jobs.status import Status
+from httpmr.recipe import (
+    Hook,
+    MapperGiven,
+    PartitionerGiven,
+    Recipe,
+    ReducerGiven,
+    SinkGiven,
+    SourceGiven,
+)
 from httpmr.sinks.stored import Stored
+from httpmr.state import Plain
 from httpmr.web import chain, console, job, metrics, output, pages, routes, sample
 from httpmr.web.mounted import Mounted
-from httpmr.web.security import Tokens
+from httpmr.web.security import Authorize, Tokens
 from httpmr.web.visit import Visit
 
 log = logging.getLogger("httpmr")
 
-HANDLERS = {
+HANDLERS: dict[str, Callable[..., pages.Answer]] = {
     name: getattr(module, name)
     for module, names in (
         (console, "mount console new operate static"),
@@ -29,7 +43,7 @@ HANDLERS = {
     for name in names.split()
 }
 
-STATUS = (
+STATUS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], int], ...] = (
     (errors.UnknownJob, 404),
     (errors.JobError, 409),
     (errors.RecipeError, 409),
@@ -58,39 +72,42 @@ class Master(Mounted):
 
     def __init__(
         self,
-        name,
+        name: str,
         *,
-        source,
-        mapper,
-        reducer=None,
-        sink=None,
-        combiner=None,
-        partitioner=None,
-        store="sqlite:///httpmr.db",
-        num_mappers=8,
-        num_reducers=4,
-        slice_seconds=2.0,
-        max_bad_records=0,
-        keep=10,
-        max_lanes=None,
-        sort_values=None,
-        on_start=None,
-        on_done=None,
-        on_error=None,
-        on_stalled=None,
-        version=None,
-        params=None,
-        authorize=None,
-        secret=None,
-    ):
+        source: SourceGiven,
+        mapper: MapperGiven,
+        reducer: ReducerGiven | None = None,
+        sink: SinkGiven | None = None,
+        combiner: Reducer | Combine | None = None,
+        partitioner: PartitionerGiven | None = None,
+        store: str | OrderedStore = "sqlite:///httpmr.db",
+        num_mappers: int = 8,
+        num_reducers: int = 4,
+        slice_seconds: float = 2.0,
+        max_bad_records: int = 0,
+        keep: int = 10,
+        max_lanes: int | None = None,
+        sort_values: bool | By | None = None,
+        on_start: Hook | None = None,
+        on_done: Hook | None = None,
+        on_error: Hook | None = None,
+        on_stalled: Hook | None = None,
+        version: str | None = None,
+        params: type | None = None,
+        authorize: Authorize | None = None,
+        secret: str | bytes | None = None,
+    ) -> None:
+        given: dict[str, Any] = {  # of which the recipe makes its parts
+            "source": source,
+            "mapper": mapper,
+            "reducer": reducer,
+            "sink": Stored() if sink is None else sink,
+            "partitioner": partitioner,
+        }
         self.recipe = Recipe(
+            **given,
             name=name,
-            source=source,
-            mapper=mapper,
-            reducer=reducer,
-            sink=Stored() if sink is None else sink,
             combiner=combiner,
-            partitioner=partitioner,
             num_mappers=num_mappers,
             num_reducers=num_reducers,
             slice_seconds=slice_seconds,
@@ -112,26 +129,28 @@ class Master(Mounted):
         self.authorize = authorize
         # A URL that cannot work is told here; the store connects when it is first used.
         self.work = Jobs(self.recipe, stores.open(store), secret=secret)
-        self.then = None  # in a pipeline: the name of the next in the Site, and the Master itself
-        self._tokens = None
-        self.glimpses = {}  # of jobs that are being stepped: {id: (when, status)}
-        self.skews = {}  # likewise, of jobs that are looked at
+        # In a pipeline: the name of the next in the Site, and the Master itself.
+        self.then: tuple[str, Master] | None = None
+        self._tokens: Tokens | None = None
+        # By job: when it was told, and what; of those being stepped, and those looked at.
+        self.glimpses: dict[str, tuple[float, Status]] = {}
+        self.skews: dict[str, tuple[float, Plain | None]] = {}
 
     # Jobs, without HTTP
 
-    def start(self, **params):
+    def start(self, **params: Any) -> Job:
         """Start a job and return it. Something must then drive it."""
         return self.work.start(params)
 
-    def run(self, processes=1, **params):
+    def run(self, processes: int = 1, **params: Any) -> Job:
         """Run a job here, to its end, and return it."""
         return self.work.run(processes=processes, params=params)
 
-    def jobs(self):
+    def jobs(self) -> list[Job]:
         """Return the newest jobs, newest first."""
         return self.work.all()
 
-    def latest(self):
+    def latest(self) -> Job | None:
         """Return the newest job that is done, or None."""
         return self.work.latest()
 
@@ -143,7 +162,7 @@ class Master(Mounted):
             self._tokens = Tokens(self.work.secret, self.work.instance, self.recipe.name)
         return self._tokens
 
-    def link(self, scope, base="", job=None):
+    def link(self, scope: str, base: str = "", job: Job | None = None) -> str:
         """Return a capability URL: "start" or "operate" of the Master, "view" or "drive" of a job.
 
         `base` is where the Master is mounted. A job's link has no slash at its end. Links to
@@ -159,7 +178,7 @@ class Master(Mounted):
 
     # HTTP
 
-    def answer(self, environ):
+    def answer(self, environ: WSGIEnvironment) -> pages.Answer:
         """Answer one request."""
         visit = Visit(self, environ)
         reader = "person"
@@ -181,7 +200,7 @@ class Master(Mounted):
             return pages.refusal(status, why, reader, visit.mount, headers)
 
 
-def _refused(error, visit):
+def _refused(error: Exception, visit: Visit) -> tuple[int, str, dict[str, str]]:
     """Return the status, the reason in one line, and the headers that an error is answered with."""
     if isinstance(error, exc.HTTPException):
         allow = error.headers.get("Allow")
@@ -198,10 +217,12 @@ def _refused(error, visit):
     return status, str(error), {}
 
 
-def _hide_values(error):
+def _hide_values(error: BaseException) -> None:
     """Let SQLAlchemy's errors not tell what a statement was given: those are keys and values."""
+    found: BaseException | None = error
     for _ in range(20):  # some errors are their own cause
-        if hasattr(error, "hide_parameters"):
-            error.hide_parameters = True
-        if (error := error.__cause__ or error.__context__) is None:
+        if found is None:
             return
+        if hasattr(found, "hide_parameters"):
+            found.hide_parameters = True
+        found = found.__cause__ or found.__context__

@@ -3,7 +3,12 @@
 The text format is that of https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 
+from typing import Any
+
+from httpmr.jobs import Job
+from httpmr.state import Plain
 from httpmr.web import pace, pages
+from httpmr.web.visit import Visit
 
 LISTED = 20
 
@@ -18,7 +23,7 @@ _OF_A_JOB = (
 )
 
 
-def metrics(visit):
+def metrics(visit: Visit) -> pages.Answer:
     """The newest jobs of the recipe, for whoever may operate it."""
     visit.must_operate()
     jobs = visit.work.all(limit=LISTED)
@@ -42,25 +47,25 @@ def metrics(visit):
     return pages.words("\n".join(lines) + "\n")
 
 
-def _looked_at(visit, job):
+def _looked_at(visit: Visit, job: Job) -> Plain:
     """Return the status of a job; of one that is stalled a hook may want to know."""
     record, tasks = job.history()
     now = visit.work.store.now()
     idle = pace.idle(record, [task for some in tasks.values() for task in some], now)
     stalled = record.state == "running" and idle >= pace.STALLED
     visit.work.heard(record, now - idle if stalled else None)
-    return job.status(keys=False)
+    return {**job.status(keys=False)}
 
 
-def _head(name, kind, help):
+def _head(name: str, kind: str, help: str) -> list[str]:
     return [f"# HELP httpmr_{name} {help}", f"# TYPE httpmr_{name} {kind}"]
 
 
-def _line(name, value, **labels):
+def _line(name: str, value: Any, **labels: str) -> str:
     said = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
     return f"httpmr_{name}{{{said}}} {value}"
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return text.encode("utf-8", "replace").decode()

@@ -4,13 +4,19 @@ However many values a key has, no answer holds them all: what programs read is s
 page for people ends after so many, with the way to the rest.
 """
 
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from typing import Any
 
 from webob import exc
 
 from httpmr.errors import JobError
+from httpmr.interfaces import Pair
+from httpmr.jobs import Job
+from httpmr.state import Plain
 from httpmr.web import pages, stream
 from httpmr.web.plain import parse, text
+from httpmr.web.visit import Visit
 
 PAGE, MOST = 100, 1000  # keys on a page
 MOST_ROWS = 10_000  # then it ends with the key that it is at; what a person reads, within it
@@ -20,7 +26,7 @@ FIRST, FIRST_ROWS = 10, 100  # keys and rows on the job's own page
 KEY_CHARACTERS = 8192
 
 
-def output(visit):
+def output(visit: Visit) -> pages.Answer:
     """One page of the output, or the values of one key."""
     visit.must_see()
     query = visit.query()
@@ -46,13 +52,13 @@ def output(visit):
     )
 
 
-def download(visit, format):
+def download(visit: Visit, format: str) -> pages.Answer:
     """All of the output, or of one key, streamed, as a file."""
     visit.must_see()
     query = visit.query()
     if "key" in query:
         key = _key(query, "key")
-        rows = ((key, value) for value in _values(visit.job, key))
+        rows: Iterable[Pair] = ((key, value) for value in _values(visit.job, key))
     else:
         rows = visit.job.output()
     write = {"csv": stream.as_csv, "jsonl": stream.as_lines}[format]
@@ -63,7 +69,7 @@ def download(visit, format):
     return answer
 
 
-def first_rows(visit) -> dict:
+def first_rows(visit: Visit) -> Plain:
     """Return {"rows", "more"} for the job's own page, or {"elsewhere": where the output went}."""
     page = Page(visit.job, None, None, FIRST, FIRST_ROWS, cut=True)
     try:
@@ -80,13 +86,22 @@ class Page:
     that have more values than were given are then in the list `cut`. `next` is None at the end.
     """
 
-    def __init__(self, job, after, until, limit, most=MOST_ROWS, cut=False):
+    def __init__(
+        self,
+        job: Job,
+        after: Any,
+        until: Any,
+        limit: int,
+        most: int = MOST_ROWS,
+        cut: bool = False,
+    ) -> None:
         self.job, self.after, self.until = job, after, until
         self.limit, self.most = limit, most
-        self.may_cut, self.cut = cut, []
-        self.next = None
+        self.may_cut = cut
+        self.cut: list[Any] = []
+        self.next: Any = None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Pair]:
         rows, size, last = 0, 0, None
         for before, (key, values) in enumerate(self.job.groups(self.after, self.until)):
             # None cannot be gone on from: it would mean the beginning. So one key more.
@@ -105,15 +120,16 @@ class Page:
                 self.next = key if any(self.job.groups(key, self.until)) else None
                 return
 
-    def _full(self, rows, size):
+    def _full(self, rows: int, size: int) -> bool:
         return rows >= self.most or size >= MOST_CHARACTERS
 
 
-def _lookup(visit, key):
+def _lookup(visit: Visit, key: Any) -> pages.Answer:
     values = _values(visit.job, key)
     if visit.wants_json:
         return _streamed(stream.as_values(key, values), "application/json")
-    shown, size = [], 0
+    shown: list[Any] = []
+    size = 0
     for value in islice(values, VALUES):
         shown.append(value)
         if (size := size + _characters(value)) >= MOST_CHARACTERS:
@@ -129,7 +145,7 @@ def _lookup(visit, key):
     )
 
 
-def _values(job, key):
+def _values(job: Job, key: Any) -> Iterator[Any]:
     """Iterate over the values of a key, of which there is at least one."""
     values = job.values(key)
     first = list(islice(values, 1))
@@ -138,11 +154,11 @@ def _values(job, key):
     return chain(first, values)
 
 
-def _characters(value):
+def _characters(value: Any) -> int:
     return len(value if type(value) in (str, bytes) else repr(value))
 
 
-def _streamed(pieces, kind):
+def _streamed(pieces: Iterable[str], kind: str) -> pages.Answer:
     """Answer with the pieces; what goes wrong with the first of them can still be an error."""
     chunks = stream.chunks(pieces)
     first, second = next(chunks), next(chunks, None)
@@ -151,7 +167,7 @@ def _streamed(pieces, kind):
     return pages.Answer(chain([first, second], chunks), content_type=kind)
 
 
-def _key(query, field):
+def _key(query: dict[str, str], field: str) -> Any:
     if len(query[field]) > KEY_CHARACTERS:
         raise exc.HTTPBadRequest(f"{field}= has at most {KEY_CHARACTERS} characters")
     try:
@@ -160,7 +176,7 @@ def _key(query, field):
         raise exc.HTTPBadRequest(f"{field}= {error}") from None
 
 
-def _limit(said):
+def _limit(said: str | None) -> int:
     if not said:
         return PAGE
     if not (said.isascii() and said.isdigit()) or not int(said[:9]):

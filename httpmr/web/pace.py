@@ -8,7 +8,10 @@ from itertools import chain
 from math import ceil
 
 from httpmr.jobs.status import WEIGHTS, passed
-from httpmr.state import PHASES, Task
+from httpmr.state import PHASES, Job, Plain, Task
+
+Span = tuple[float, float, float]
+"""A stretch of work: when it began, when it ended, and how many records."""
 
 UNITS = {"map": "records", "merge": "groups", "reduce": "groups"}
 LATELY = 60.0  # seconds: what counts as now, for rates and drivers
@@ -22,26 +25,27 @@ _BREAK = 5.0  # seconds between two slices in which nobody was at work
 _WIDTHS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
-def spans(tasks: Iterable[Task]) -> Iterator[tuple[float, float, int]]:
+def spans(tasks: Iterable[Task]) -> Iterator[Span]:
     """Yield (began, ended, records) of all that the tasks remember."""
     return chain.from_iterable(
         zip(task.spans[0::3], task.spans[1::3], task.spans[2::3], strict=True) for task in tasks
     )
 
 
-def active(some: Iterable[tuple]) -> float:
+def active(some: Iterable[Span]) -> float:
     """Return the seconds in which somebody was at work, short breaks among them."""
-    total, since, until = 0.0, None, None
+    total, until = 0.0, 0.0
+    since: float | None = None
     for began, ended, _ in sorted(some):
         if since is None or began > until + _BREAK:
-            total += (until or 0.0) - (since or 0.0)
+            total += until - (since or 0.0)
             since, until = began, ended
         else:
             until = max(until, ended)
-    return total + (until or 0.0) - (since or 0.0)
+    return total + until - (since or 0.0)
 
 
-def speed(some: Iterable[tuple], since: float, until: float) -> float:
+def speed(some: Iterable[Span], since: float, until: float) -> float:
     """Return the records a second between two times, each slice's spread over its length."""
     total = 0.0
     for began, ended, records in some:
@@ -51,9 +55,10 @@ def speed(some: Iterable[tuple], since: float, until: float) -> float:
     return total / max(until - since, 1e-6)
 
 
-def phases(record, tasks: dict[str, list[Task]], now: float) -> list[dict]:
+def phases(record: Job, tasks: dict[str, list[Task]], now: float) -> list[Plain]:
     """Return what there is to tell of each phase that the job has, or may yet have, in order."""
-    told, running = [], record.state == "running"
+    told: list[Plain] = []
+    running = record.state == "running"
     for phase in PHASES:
         some = tasks.get(phase, [])
         seldom = ("merge",) if record.partitions else ("merge", "reduce")
@@ -76,7 +81,7 @@ def phases(record, tasks: dict[str, list[Task]], now: float) -> list[dict]:
                 "records": records,
                 "unit": UNITS.get(phase),
                 "rate": _lately(worked, began, ended, now if running else ended)
-                if present and worked
+                if present and began is not None and ended is not None
                 else None,
                 "mean": records / busy if records and busy > 0 else None,
                 "began": began,
@@ -87,7 +92,7 @@ def phases(record, tasks: dict[str, list[Task]], now: float) -> list[dict]:
     return told
 
 
-def _lately(worked, began, ended, now):
+def _lately(worked: list[Span], began: float, ended: float, now: float) -> float | None:
     """The rate of the last minute. What slices in flight have done is not known yet."""
     longest = max((span[1] - span[0] for span in worked[-50:]), default=0.0)
     until = max(ended, now - 2 * longest)
@@ -95,7 +100,7 @@ def _lately(worked, began, ended, now):
     return speed(worked, since, until) if until > since else None
 
 
-def left(told: list[dict], tasks: list[Task]) -> dict[str, tuple[float, float]] | None:
+def left(told: list[Plain], tasks: list[Task]) -> dict[str, tuple[float, float]] | None:
     """Return {"phase", "all"}: the (least, most) seconds that these still take.
 
     None = it is too early to say.
@@ -130,7 +135,7 @@ def left(told: list[dict], tasks: list[Task]) -> dict[str, tuple[float, float]] 
 
 def drivers(tasks: Iterable[Task], now: float) -> dict[str, float]:
     """Return {driver: when it was last seen}, of those that were seen lately."""
-    latest = {}
+    latest: dict[str, float] = {}
     for task in tasks:
         for driver, when in task.drivers.items():
             if when > now - LATELY or task.lease > now:
@@ -138,18 +143,18 @@ def drivers(tasks: Iterable[Task], now: float) -> dict[str, float]:
     return latest
 
 
-def idle(record, tasks: list[Task], now: float) -> float:
+def idle(record: Job, tasks: list[Task], now: float) -> float:
     """Return the seconds for which a running job has waited for a driver; 0 = a slice runs."""
     if any(task.lease > now for task in tasks):
         return 0.0
-    since = [record.started, *(when for when, _, _ in record.acts)]
+    since: list[float] = [record.started, *(when for when, _, _ in record.acts)]
     for task in tasks:
         since += task.drivers.values()
         since += task.spans[-2:-1]
     return max(0.0, now - max(since))
 
 
-def chart(record, tasks: dict[str, list[Task]], now: float) -> dict | None:
+def chart(record: Job, tasks: dict[str, list[Task]], now: float) -> Plain | None:
     """Return {"since", "until", "step", "series": {phase: records a second, by step}}.
 
     None where there is nothing to draw yet.
@@ -170,7 +175,7 @@ def chart(record, tasks: dict[str, list[Task]], now: float) -> dict | None:
     return {"since": since, "until": until, "step": step, "series": series}
 
 
-def _by_step(some, since, step, count):
+def _by_step(some: list[Span], since: float, step: float, count: int) -> list[float]:
     rates = [0.0] * count
     for began, ended, records in some:
         if not records:

@@ -5,6 +5,9 @@ next, so it does without the stylesheet.
 """
 
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from webob import Response
@@ -17,12 +20,18 @@ from httpmr.web.security import HEADERS
 SHOWN = 2000  # characters of a value on a page
 
 
-class Answer(Response):
+class Answer(Response):  # type: ignore[misc]  # WebOb has no types
     """A response whose Location stays as it is, path-absolute: a proxy may rename the host."""
 
     default_charset = "UTF-8"
 
-    def __init__(self, body=b"", status=200, content_type="text/html", **options):
+    def __init__(
+        self,
+        body: str | bytes | Iterable[bytes] = b"",
+        status: int = 200,
+        content_type: str = "text/html",
+        **options: Any,
+    ) -> None:
         if isinstance(body, str):  # a lone surrogate in a key must not break a page
             body = body.encode("utf-8", "backslashreplace")
         if isinstance(body, bytes):
@@ -32,16 +41,16 @@ class Answer(Response):
         super().__init__(status=status, content_type=content_type, **options)
         self.headers.update(HEADERS)
 
-    def _abs_headerlist(self, environ):
+    def _abs_headerlist(self, environ: WSGIEnvironment) -> list[tuple[str, str]]:
         return list(self.headerlist)
 
 
-def page(template: str, code: int = 200, /, **values) -> Answer:
+def page(template: str, code: int = 200, /, **values: Any) -> Answer:
     """Render a template to an answer."""
     return Answer(_jinja.get_template(template).render(values), code)
 
 
-def data(value, status: int = 200) -> Answer:
+def data(value: Any, status: int = 200) -> Answer:
     """Answer with JSON."""
     return Answer(json.dumps(value), status, "application/json")
 
@@ -58,7 +67,9 @@ def redirect(path: str, status: int = 303) -> Answer:
     return answer
 
 
-def refusal(status: int, why: str, reader: str, mount: str, headers=()) -> Answer:
+def refusal(
+    status: int, why: str, reader: str, mount: str, headers: Mapping[str, str] | None = None
+) -> Answer:
     """Answer that it cannot be done, in one line, in the form that the caller reads."""
     why = " ".join(why.split())
     if reader == "program":
@@ -69,11 +80,11 @@ def refusal(status: int, why: str, reader: str, mount: str, headers=()) -> Answe
         answer = page("chain.html", status, title="Stopped", why=why, next=(), refresh=False)
     else:
         answer = page("refusal.html", status, why=why, code=status, mount=mount)
-    answer.headers.update(headers)
+    answer.headers.update(headers or {})
     return answer
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """Return a value as JSON, but strings plain; cut where it is too long for a page."""
     said = value if type(value) is str else json.dumps(plain(value), ensure_ascii=False)
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}… ({draw.number(len(said))} characters)"

@@ -1,8 +1,12 @@
 """Several Masters, one after the other: each begins where a job of the one before it is done."""
 
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from httpmr.errors import RecipeError
+from httpmr.jobs import Job
+from httpmr.web.master import Master
 from httpmr.web.site import Site
 
 
@@ -17,7 +21,7 @@ class Pipeline(Site):
 
     one_by_one = True
 
-    def __init__(self, masters):
+    def __init__(self, masters: Iterable[Master]) -> None:
         super().__init__(masters)
         self.masters = list(self.mounts.values())
         names = list(self.mounts)
@@ -31,14 +35,14 @@ class Pipeline(Site):
             one.then = name, other
             one.work.then = other.work
 
-    def start(self, **params):
+    def start(self, **params: Any) -> Job:
         """Start a job of the first Master and return it. Something must then drive it."""
         return self.masters[0].start(**params)
 
-    def run(self, processes=1, **params):
+    def run(self, processes: int = 1, **params: Any) -> Job:
         """Run a job of each Master here, as far as they get; return the last of them."""
         return self.masters[0].run(processes=processes, **params)
 
-    def latest(self):
+    def latest(self) -> Job | None:
         """Return the newest job of the last Master that is done, or None."""
         return self.masters[-1].latest()

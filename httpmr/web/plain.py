@@ -14,9 +14,10 @@ import base64
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 # What would break a line, move the cursor or could not be encoded.
@@ -24,7 +25,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 DEEPEST = 20  # tuples in tuples, in a key that a request gives
 
-_WRITTEN = {
+_WRITTEN: dict[type, tuple[str, Callable[[Any], Any]]] = {
     bytes: ("$bytes", lambda raw: base64.b64encode(raw).decode()),
     date: ("$date", date.isoformat),
     datetime: ("$datetime", datetime.isoformat),
@@ -34,7 +35,7 @@ _WRITTEN = {
     Decimal: ("$decimal", str),
     complex: ("$complex", lambda z: [z.real, z.imag]),
 }
-_READ = {  # what can be a key
+_READ: dict[str, Callable[[Any], Any]] = {  # what can be a key
     "$bytes": lambda said: base64.b64decode(said, validate=True),
     "$date": date.fromisoformat,
     "$datetime": datetime.fromisoformat,
@@ -45,7 +46,7 @@ _READ = {  # what can be a key
 }
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return what `json.dumps` writes as the JSON of a key or a value."""
     kind = type(value)
     if kind in (str, int, bool) or value is None:
@@ -82,7 +83,7 @@ def _cell(value: Any) -> str:
     return json.dumps(plain(value)) if UNPRINTABLE.search(text) else text
 
 
-def text(key) -> str:
+def text(key: Any) -> str:
     """Return the text that `parse` reads as an equal key."""
     if type(key) is str and not _looks_json(key) and _encodes(key):
         return key
@@ -92,7 +93,7 @@ def text(key) -> str:
     return said if _encodes(said) else json.dumps(plain(key))
 
 
-def _encodes(text):
+def _encodes(text: str) -> bool:
     """Whether a text can stand in a URL: a lone surrogate cannot."""
     try:
         text.encode()
@@ -101,12 +102,12 @@ def _encodes(text):
     return True
 
 
-def parse(text: str):
+def parse(text: str) -> Any:
     """Return the key a text stands for. ValueError, in one line, if it stands for none."""
     return _key(json.loads(text)) if _looks_json(text) else text
 
 
-def _looks_json(text):
+def _looks_json(text: str) -> bool:
     """Whether a text is JSON of a kind that keys have; `true`, `null` and `NaN` are words."""
     try:
         found = json.loads(text, parse_constant=_refuse)
@@ -115,11 +116,11 @@ def _looks_json(text):
     return found is not None and type(found) is not bool
 
 
-def _refuse(name):
+def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _key(found, depth=0):
+def _key(found: Any, depth: int = 0) -> Any:
     if type(found) is list:
         if depth == DEEPEST:
             raise ValueError(f"a key's tuples go at most {DEEPEST} deep")

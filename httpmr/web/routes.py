@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from httpmr.jobs import Address
+from httpmr.state import Shard
 
 LETTERS = {"split": "s", "map": "m", "merge": "g", "reduce": "r", "publish": "p", "cleanup": "c"}
 PHASES = {letter: phase for phase, letter in LETTERS.items()}
@@ -29,10 +30,10 @@ class Route(NamedTuple):
     name: str
     methods: tuple[str, ...]
     reader: str  # "person"; "driver": pages without links but the next; "program": JSON
-    pattern: re.Pattern
+    pattern: re.Pattern[str]
 
 
-def _route(name, methods, reader, path):
+def _route(name: str, methods: tuple[str, ...], reader: str, path: str) -> Route:
     pattern = re.sub(r"{(\w+)}", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", path)
     return Route(name, methods, reader, re.compile(pattern, re.ASCII))
 
@@ -72,7 +73,7 @@ def match(path: str) -> tuple[Route, dict[str, str]] | None:
     return None
 
 
-def shard_name(shard: tuple[int, ...]) -> str:
+def shard_name(shard: Shard) -> str:
     """Return how a shard is written: (3, -2, -1) as 3-2-1."""
     return "".join(map(str, shard))
 
@@ -95,7 +96,7 @@ class Place(NamedTuple):
     turn: int = 0
     hop: int = 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         shard = LETTERS[self.at.phase] + shard_name(self.at.shard)
         return f"{self.lane}.{shard}.{self.at.n}.{self.turn}.{self.hop}"
 

@@ -4,14 +4,16 @@ from webob import exc
 
 from httpmr.errors import HttpmrError, ParameterError
 from httpmr.jobs.sample import Sample, sample
+from httpmr.state import Plain
 from httpmr.web import console, draw, pages
 from httpmr.web.plain import plain
+from httpmr.web.visit import Visit
 
 RECORDS = 200
 SHOWN = 50
 
 
-def tried(visit):
+def tried(visit: Visit) -> pages.Answer:
     """Try the recipe on some records, and show them, their pairs and the results side by side."""
     given = visit.sent()
     try:
@@ -47,7 +49,7 @@ def accounts(came: Sample) -> list[str]:
         lines.append(came.cut)
     if came.counters:
         lines.append("counted: " + ", ".join(f"{name} {n:,}" for name, n in came.counters.items()))
-    if came.total is None:
+    if came.total is None or came.seconds is None or came.bytes is None:
         lines.append("how many records there are takes longer to find out than a sample may")
     else:
         seconds = draw.span(max(came.seconds, 0.1))
@@ -58,14 +60,14 @@ def accounts(came: Sample) -> list[str]:
     return lines
 
 
-def _size(count):
+def _size(count: int) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} bytes"
 
 
-def _plain(came):
+def _plain(came: Sample) -> Plain:
     records = [
         {
             "key": plain(one.key),

@@ -9,7 +9,15 @@ errors; what changes a job needs a user whom `authorize` names, or an operator's
 import base64
 import hmac
 import ipaddress
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from wsgiref.types import WSGIEnvironment
+
+from webob import Request
+
+Authorize = Callable[[Request], Any]
+"""(request) -> user or None: whom a Master lets start and stop jobs."""
 
 HEADERS = (
     ("Cache-Control", "no-store"),
@@ -47,7 +55,7 @@ _FORWARDING = {
 class Tokens:
     """Makes and reads the tokens of one recipe in one store."""
 
-    def __init__(self, secret: bytes, instance: str, recipe: str):
+    def __init__(self, secret: bytes, instance: str, recipe: str) -> None:
         self.secret = secret
         self.mine = (instance, recipe)
         # Cookies do not know ports: each recipe's has a name of its own.
@@ -75,17 +83,17 @@ class Tokens:
         return any(_same(csrf, self.csrf(user, then)) for then in (now, now - DAY))
 
 
-def _sign(secret, *parts):
+def _sign(secret: bytes, *parts: str | int) -> str:
     packed = [str(part).encode("utf-8", "surrogatepass") for part in parts]
     message = b"".join(b"%d:%b," % (len(part), part) for part in packed)
     return base64.urlsafe_b64encode(hmac.digest(secret, message, "sha256")[:24]).decode()
 
 
-def _same(given, expected):
+def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def cookies(environ: dict, name: str) -> list[str]:
+def cookies(environ: WSGIEnvironment, name: str) -> list[str]:
     """Return the values of every cookie of that name that was sent.
 
     By HTTP/2 they may come in several headers, between which some gateways set commas.
@@ -95,33 +103,35 @@ def cookies(environ: dict, name: str) -> list[str]:
     return [value for key, _, value in pairs if key == name]
 
 
-def name(user) -> str:
+def name(user: Any) -> str:
     """Return the name of what `authorize` returned: the same in each request of that user."""
-    if type(user).__str__ is object.__str__ and type(user).__repr__ is object.__repr__:
+    kind: Any = type(user)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
         return type(user).__name__  # else the name would be an address in memory
     return str(user)
 
 
-def prefetched(request) -> bool:
+def prefetched(request: Request) -> bool:
     """Whether a browser asks before anyone has clicked."""
     headers = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
     said = " ".join(request.headers.get(header, "") for header in headers).lower()
     return any(word in said for word in ("prefetch", "prerender", "preview"))
 
 
-def cross_site(request) -> bool:
+def cross_site(request: Request) -> bool:
     """Whether another site caused the request, as the browser tells."""
-    return request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site"
+    site: str = request.headers.get("Sec-Fetch-Site", "")
+    return site.lower() == "cross-site"
 
 
-def navigates(request) -> bool:
+def navigates(request: Request) -> bool:
     """Whether the answer to a cross-site request is to be a whole page that a person sees."""
     dest = request.headers.get("Sec-Fetch-Dest", "").lower()
     mode = request.headers.get("Sec-Fetch-Mode", "").lower()
     return dest == "document" or (not dest and mode == "navigate")
 
 
-def foreign(request, form: bool) -> bool:
+def foreign(request: Request, form: bool) -> bool:
     """Whether a POST that changes something comes from elsewhere.
 
     Under our own `Referrer-Policy: no-referrer` a browser sends the forms of our pages with
@@ -143,11 +153,11 @@ def foreign(request, form: bool) -> bool:
         return True
 
 
-def _port(url):
+def _port(url: SplitResult) -> int | None:
     return url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def allow_local(request):
+def allow_local(request: Request) -> str | None:
     """Let in whoever asks from this very machine: `Master(..., authorize=allow_local)`.
 
     For your own desk only. It asks for a loopback peer, a loopback Host and no forwarding
@@ -162,7 +172,7 @@ def allow_local(request):
     return "local" if local and not forwarded else None
 
 
-def _local_host(host):
+def _local_host(host: str) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -170,7 +180,7 @@ def _local_host(host):
     return name == "localhost" or _loopback(name)
 
 
-def _loopback(address):
+def _loopback(address: str) -> bool:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

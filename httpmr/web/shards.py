@@ -1,23 +1,29 @@
 """Every shard of the present phase, as the console shows it: a cell in a grid, and one in full."""
 
-from httpmr.state import Task
+from collections.abc import Callable
+from typing import Any
+
+from httpmr.state import Job, Plain, Task
 from httpmr.web.pace import UNITS
 from httpmr.web.routes import shard_name
 
 BRIEF = 200  # shards; where there are more, a cell tells less
 SHORT = 40  # characters of a key in a cell
 
+Show = Callable[[Any], str]
+"""What makes text of a key."""
+
 STATES = ("done", "at work", "waiting", "died", "stopped")
 
 
-def told(record, tasks: list[Task], now: float, keys: bool) -> list[dict]:
+def told(record: Job, tasks: list[Task], now: float, keys: bool) -> list[Plain]:
     """Return what is known of each shard; its keys and its error only where `keys`."""
     return [_one(record, task, now, keys) for task in tasks]
 
 
-def _one(record, task, now, keys):
+def _one(record: Job, task: Task, now: float, keys: bool) -> Plain:
     stopped = _stopped(record, task)
-    known = {
+    known: Plain = {
         "shard": shard_name(task.shard),
         "alone": task.alone,
         "state": _state(task, stopped, now),
@@ -32,17 +38,17 @@ def _one(record, task, now, keys):
     if keys:
         known["range"] = [task.after, task.until] if task.phase == "map" else None
         known["cursor"] = task.cursor
-        known["error"] = record.error["message"] if stopped else None
+        known["error"] = (record.error or {})["message"] if stopped else None
     return known
 
 
-def _stopped(record, task):
+def _stopped(record: Job, task: Task) -> bool:
     """Whether the job stopped at this shard."""
     error = record.error or {}
     return (error.get("phase"), error.get("shard")) == (task.phase, task.shard)
 
 
-def _state(task, stopped, now):
+def _state(task: Task, stopped: bool, now: float) -> str:
     if task.done:
         return "done"
     if stopped:
@@ -52,19 +58,19 @@ def _state(task, stopped, now):
     return "died" if task.takeovers or task.lease else "waiting"
 
 
-def cells(some: list[dict], phase: str, show) -> list[tuple[str, str, str]]:
-    """Return (name, classes, label) of each shard; `show` makes text of a key."""
+def cells(some: list[Plain], phase: str, show: Show) -> list[tuple[str, str, str]]:
+    """Return (name, classes, label) of each shard."""
     brief = len(some) > BRIEF
     unit = UNITS.get(phase, "records")
     return [(it["shard"], _classes(it), _label(it, unit, brief, show)) for it in some]
 
 
-def _classes(it):
+def _classes(it: Plain) -> str:
     kind = {"at work": "work"}.get(it["state"], it["state"])
     return f"{kind} p{int(it['progress'] * 10)}"
 
 
-def _label(it, unit, brief, show):
+def _label(it: Plain, unit: str, brief: bool, show: Show) -> str:
     name = "a record alone" if it["alone"] else it["shard"]
     percent = 100 if it["state"] == "done" else min(99, int(it["progress"] * 100))
     said = [f"{name}: {it['state']}", f"{percent} %", _many(it["slices"], "slices")]
@@ -85,9 +91,9 @@ def _label(it, unit, brief, show):
     return ", ".join(said)
 
 
-def _many(n, what):
+def _many(n: int, what: str) -> str:
     return f"{n:,} {what if n != 1 else what[:-1]}"
 
 
-def _end(key, open, show):
+def _end(key: Any, open: str, show: Show) -> str:
     return open if key is None else show(key)[:SHORT]

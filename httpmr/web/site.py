@@ -1,16 +1,19 @@
 """Several Masters under one mount, each below its name, and a page that lists them."""
 
 import re
+from collections.abc import Iterable
+from wsgiref.types import WSGIEnvironment
 
 from webob import exc
 
 from httpmr.errors import HttpmrError, RecipeError
+from httpmr.state import Plain
 from httpmr.web import console, pages, tables
 from httpmr.web.draw import percent
 from httpmr.web.master import AWAY, Master
 from httpmr.web.mounted import Mounted
 from httpmr.web.plain import plain
-from httpmr.web.visit import Visit, moved
+from httpmr.web.visit import Visit, mounted, moved
 
 RESERVED = ("static",)
 
@@ -26,8 +29,8 @@ class Site(Mounted):
     one_by_one = False
     """Whether the Masters follow each other."""
 
-    def __init__(self, masters):
-        self.mounts = {}
+    def __init__(self, masters: Iterable[Master]) -> None:
+        self.mounts: dict[str, Master] = {}
         for master in masters:
             if not isinstance(master, Master):
                 raise RecipeError(f"Site takes a list of Masters, not {master!r:.80}")
@@ -41,20 +44,19 @@ class Site(Mounted):
         if not self.mounts:
             raise RecipeError("Site needs at least one Master")
 
-    def answer(self, environ):
+    def answer(self, environ: WSGIEnvironment) -> pages.Answer:
         """Answer one request: by the Master it is for, or of them all."""
         name = environ.get("PATH_INFO", "").split("/")[1:2]
         if name and name[0] in self.mounts:
             inner = moved(environ, name[0])
-            inner["httpmr.site"] = Visit(None, environ).mount + "/"
+            inner["httpmr.site"] = f"{mounted(environ)}/"
             return self.mounts[name[0]].answer(inner)
         try:
             return self._own(environ)
         except exc.HTTPException as error:
-            mount = Visit(None, environ).mount
-            return pages.refusal(error.code, error.detail, "person", mount)
+            return pages.refusal(error.code, error.detail, "person", mounted(environ))
 
-    def _own(self, environ):
+    def _own(self, environ: WSGIEnvironment) -> pages.Answer:
         visits = {name: Visit(master, environ) for name, master in self.mounts.items()}
         visit = next(iter(visits.values()))
         path = environ.get("PATH_INFO", "")
@@ -83,7 +85,7 @@ class Site(Mounted):
         )
 
 
-def _row(name, visit):
+def _row(name: str, visit: Visit) -> Plain:
     """What there is to tell of a Master; where its store is away, the others are still told."""
     recipe = visit.master.recipe
     row = {"at": visit.path(name, ""), "name": recipe.name, "about": console.sentence(recipe)}
@@ -94,7 +96,7 @@ def _row(name, visit):
         return row | {"latest": None, "trouble": AWAY}
 
 
-def _text(listed):
+def _text(listed: list[Plain]) -> str:
     rows = []
     for row in listed:
         latest = row["latest"]

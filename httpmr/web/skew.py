@@ -4,10 +4,16 @@ Told from the index of blocks alone, no block opened: how many values each parti
 groups that fill whole blocks, how many values these have. Of very many blocks it looks at some.
 """
 
+import math
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from httpmr import keys
 from httpmr.shuffle import Runs
+from httpmr.state import Job, Plain, Task
+
+if TYPE_CHECKING:
+    from httpmr.web.visit import Visit
 
 LOOKED_AT = 2000  # entries of the index
 FRESH = 10.0  # seconds, for which it is not looked at again
@@ -16,7 +22,7 @@ BIG = 10  # times as many values as most have
 _KEPT = 50
 
 
-def skew(visit, record, tasks) -> dict | None:
+def skew(visit: "Visit", record: Job, tasks: list[Task]) -> Plain | None:
     """Return {"values": by partition, "uneven", "biggest": [[key, values]], "whole"}, or None.
 
     `values` are as they are stored, that is combined. "whole" is False where only some blocks
@@ -25,8 +31,8 @@ def skew(visit, record, tasks) -> dict | None:
     if not record.partitions or record.phase not in ("map", "reduce"):
         return None
     seen, now = visit.master.skews, visit.master.clock()
-    when, known = seen.get(record.id, (None, None))
-    if when is None or not 0 <= now - when < FRESH:
+    when, known = seen.get(record.id, (-math.inf, None))
+    if not 0 <= now - when < FRESH:
         known = _look(Runs(visit.work.store), record, tasks)
         if len(seen) >= _KEPT:
             seen.clear()
@@ -34,10 +40,13 @@ def skew(visit, record, tasks) -> dict | None:
     return known
 
 
-def _look(runs, record, tasks):
+def _look(runs: Runs, record: Job, tasks: list[Task]) -> Plain | None:
     levels = {task.shard[0]: task.level for task in tasks} if record.phase == "reduce" else {}
     most = max(1, LOOKED_AT // record.partitions)
-    values, counts, groups, whole = [], [], {}, True
+    values: list[int] = []
+    counts: list[int] = []
+    groups: dict[bytes, tuple[Any, int]] = {}  # by packed key: the key, and how many values
+    whole = True
     for partition in range(record.partitions):
         entries = runs.entries(record.id, partition, levels.get(partition, 0))
         some = list(islice(entries, most))

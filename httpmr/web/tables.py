@@ -1,7 +1,10 @@
 """The same facts as a page shows, as plain text: for `curl` with `Accept: text/plain`."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Any
 
+from httpmr.state import Plain
 from httpmr.web.draw import between, moment, percent, rate, span
 from httpmr.web.plain import text
 from httpmr.web.shards import cells
@@ -9,7 +12,7 @@ from httpmr.web.shards import cells
 LONGEST = 100  # characters of a cell
 
 
-def table(rows: list[list], heads: list[str] = ()) -> str:
+def table(rows: list[list[Any]], heads: Sequence[str] = ()) -> str:
     """Return rows as aligned lines; numbers to the right.
 
     >>> print(table([["a", 10], ["bcd", 2]], ["key", "n"]), end="")
@@ -31,7 +34,7 @@ def table(rows: list[list], heads: list[str] = ()) -> str:
     )
 
 
-def _cell(it):
+def _cell(it: Any) -> str:
     if it is None:
         return "-"
     said = f"{it:,}" if type(it) is int else it if type(it) is str else text(it)
@@ -40,7 +43,7 @@ def _cell(it):
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
-def job(known: dict, commands: dict) -> str:
+def job(known: Plain, commands: dict[str, str]) -> str:
     """Return what there is to tell of a job; see `facts.facts`."""
     parts = [table(_summary(known))]
     phases = [
@@ -71,7 +74,7 @@ def job(known: dict, commands: dict) -> str:
     return "\n".join(parts)
 
 
-def _summary(known):
+def _summary(known: Plain) -> list[list[Any]]:
     rows = [
         ["job", known["job"]],
         ["recipe", known["recipe"]],
@@ -98,7 +101,9 @@ def _summary(known):
     return rows
 
 
-def jobs(name: str, about: dict, listed: list[dict], older: str | None, deleted: list[dict]) -> str:
+def jobs(
+    name: str, about: Plain, listed: list[Plain], older: str | None, deleted: list[Plain]
+) -> str:
     """Return the console: the recipe, its jobs, and which of them were deleted."""
     recipe = [["recipe", name], *([fact, said] for fact, said in about.items())]
     rows = [

@@ -2,31 +2,44 @@
 
 import logging
 import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from wsgiref.types import WSGIEnvironment
 
 from webob import Request, exc
 
 from httpmr.errors import UnknownJob
+from httpmr.jobs import Job, Jobs
+from httpmr.state import Job as Record
+from httpmr.state import Plain
 from httpmr.web import body, security
+
+if TYPE_CHECKING:
+    from httpmr.web.master import Master
 
 log = logging.getLogger("httpmr")
 
-_UNASKED = object()
 NO_JOB = "no such job here, or its link has been revoked"
 
 
 class Visit:
     """What handlers get. `enter` lets it in to a `job`, by a `token` that has a `scope` there."""
 
-    def __init__(self, master, environ: dict):
+    # Where `enter` let it in.
+    job: Job
+    record: Record
+    token: str
+
+    def __init__(self, master: "Master", environ: WSGIEnvironment) -> None:
         self.master = master
         self.request = Request(environ)
         self.mount = mounted(environ)
-        self.job = self.record = self.scope = self.token = None
-        self._user = _UNASKED
+        self.scope = ""
+        self._asked = False
+        self._user: str | None = None
 
     @property
-    def work(self):
+    def work(self) -> Jobs:
         return self.master.work
 
     @property
@@ -42,20 +55,20 @@ class Visit:
         except UnknownJob:  # whether a job is there is told to its links alone
             raise UnknownJob(NO_JOB) from None
         self.record = self.job.found
-        self.scope = self.tokens.scope(token, self.record.generation, job)
-        if self.scope is None or self.record.recipe != self.master.recipe.name:
+        scope = self.tokens.scope(token, self.record.generation, job)
+        if scope is None or self.record.recipe != self.master.recipe.name:
             raise UnknownJob(NO_JOB)
-        self.token = token
+        self.scope, self.token = scope, token
 
     @property
     def user(self) -> str | None:
         """Who may do everything: whom `authorize` names, or the holder of the cookie."""
         # No cached_property: before Python 3.12 all requests would wait for one's `authorize`.
-        if self._user is _UNASKED:
-            self._user = self._named()
+        if not self._asked:
+            self._user, self._asked = self._named(), True
         return self._user
 
-    def _named(self):
+    def _named(self) -> str | None:
         user = self.authorized()
         if user:
             return security.name(user)
@@ -66,7 +79,7 @@ class Visit:
         good = any(self.tokens.holds(token, "operate", generation) for token in held)
         return "operator" if good else None
 
-    def authorized(self):
+    def authorized(self) -> Any:
         """Return whom `authorize` names; for that no store is needed."""
         if self.master.authorize is None:
             return None
@@ -86,10 +99,10 @@ class Visit:
         if not self.sees:
             raise exc.HTTPForbidden("this link drives the job; to see its output takes a view link")
 
-    def must_operate(self) -> None:
-        """Refuse who may not change anything, and say how one may."""
+    def must_operate(self) -> str:
+        """Return the user; refuse who may not change anything, and say how one may."""
         if self.user is not None:
-            return
+            return self.user
         if self.master.authorize is None:
             raise exc.HTTPForbidden(
                 "This Master lets nobody in yet. At your own desk, make it with "
@@ -102,7 +115,7 @@ class Visit:
 
     @property
     def sends_json(self) -> bool:
-        return self.request.content_type == "application/json"
+        return bool(self.request.content_type == "application/json")
 
     @property
     def wants(self) -> str:
@@ -121,16 +134,16 @@ class Visit:
         """Whether a refusal is to be JSON."""
         return self.sends_json or self.wants_json
 
-    def sent(self) -> dict:
+    def sent(self) -> Plain:
         """Return the fields of a POST that changes something, if its sender may and meant it."""
-        self.must_operate()
+        user = self.must_operate()
         if security.foreign(self.request, form=not self.sends_json):
             raise exc.HTTPForbidden("the request comes from another site")
         raw = body.read(self.request.environ)
         if self.sends_json:
             return body.json_object(raw)
         fields = body.fields(raw)
-        if not self.tokens.meant(fields.pop("csrf", ""), self.user, self.master.clock()):
+        if not self.tokens.meant(fields.pop("csrf", ""), user, self.master.clock()):
             raise exc.HTTPForbidden(
                 "the form is not of today, or not of this page: reload the page and send it again "
                 "(a program sends JSON, with Content-Type: application/json)"
@@ -140,7 +153,7 @@ class Visit:
     @property
     def csrf(self) -> str | None:
         """What a form for this user carries; None = there is no user, so no form."""
-        return self.user and self.tokens.csrf(self.user, self.master.clock())
+        return self.tokens.csrf(self.user, self.master.clock()) if self.user else None
 
     def query(self) -> dict[str, str]:
         """Return the fields of the query string."""
@@ -157,11 +170,11 @@ class Visit:
         """Return a path of the present job, under the token that it was entered with."""
         return self.path(self.job.id, self.token, rest)
 
-    def link(self, job, scope: str, rest: str = "") -> str:
+    def link(self, job: Job, scope: str, rest: str = "") -> str:
         """Return the path of a job under a token of its own."""
         return f"{self.master.link(scope, self.mount, job)}/{rest}"
 
-    def following(self, record, scope: str, start: bool = True) -> str | None:
+    def following(self, record: Record, scope: str, start: bool = True) -> str | None:
         """Return the link of the job that follows a done one, without a slash at its end.
 
         In a pipeline it is started now, if `start` and it was not. None where none is there.
@@ -171,16 +184,16 @@ class Visit:
             return None
         job = self.work.following(record, start)
         name, master = self.master.then
-        return job and master.link(scope, f"{site}{name}", job)
+        return master.link(scope, f"{site}{name}", job) if job else None
 
     def full(self, path: str) -> str:
         """Return the whole URL of a path, by the Host that was asked for."""
         if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", self.request.host):
             raise exc.HTTPBadRequest("the Host of the request is none")
-        return self.request.host_url + path
+        return f"{self.request.host_url}{path}"
 
 
-def mounted(environ: dict) -> str:
+def mounted(environ: WSGIEnvironment) -> str:
     """Return SCRIPT_NAME as the path of a URL: "" or "/..." without a slash at its end.
 
     Servers give bytes as Latin-1, Django decodes them as UTF-8; both come out alike.
@@ -195,7 +208,7 @@ def mounted(environ: dict) -> str:
     return f"/{path}" if path else ""
 
 
-def moved(environ: dict, at: str) -> dict:
+def moved(environ: WSGIEnvironment, at: str) -> WSGIEnvironment:
     """Return a copy of `environ` in which `at` is no longer in PATH_INFO but in SCRIPT_NAME."""
     at = f"/{at.strip('/')}" if at.strip("/") else ""
     script, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
