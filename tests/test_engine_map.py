@@ -164,6 +164,9 @@ class TestSourceTrouble:
         assert outcome.records == 0
         source.print = "old"
         assert run(recipe(source=source), map_task(fingerprint="old")).pause is None
+        source.read = lambda *range: [setattr(source, "print", "newer"), (1, 1)][1:]
+        outcome = run(recipe(source=source), map_task(fingerprint="old"))
+        assert "is not what it was" in outcome.pause and outcome.cursor is None
         source.print = InputError("gone")
         assert run(recipe(source=source), map_task(fingerprint="old")).pause == "gone"
 

@@ -43,7 +43,9 @@ def walked(walk: "Walk") -> Outcome:
     try:
         with counters.collecting() as counted:
             walk.run(counted)
-        return walk.finish()
+        # Looked at once more: of a shard of several files, a later one may have been replaced
+        # after the first look.
+        return _changed(walk.recipe, task) or walk.finish()
     except _Refused as error:
         return walk.refused(error.__cause__)
     except blame.GroupFailed as error:
