@@ -3,12 +3,16 @@
 import argparse
 import contextlib
 import importlib.metadata
+import io
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 
 from httpmr.cli import demo, follow, link, octopy, run, serve, show, spark
 from httpmr.errors import HttpmrError
+
+Command = Callable[[argparse.Namespace], int]
 
 LANES = 64
 SAMPLE = 10_000
@@ -16,17 +20,18 @@ _PARAMS = "Behind these come the recipe's own parameters, if it has any: --name 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Every error of ours is one line."""
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and not hasattr(args, "params"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.params = rest
-    with contextlib.suppress(AttributeError):  # another stream stands in
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else another stream stands in
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return args.command(args)
+        code: int = args.command(args)
+        return code
     except HttpmrError as error:
         show.say(f"httpmr: {error}")
         return 2
@@ -39,19 +44,19 @@ def main(argv=None):
         return 0
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="httpmr", description="MapReduce for web applications, driven by plain HTTP requests."
     )
     parser.add_argument("--version", action="version", version=f"httpmr {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name, function, help):
+    def add(name: str, function: Command, help: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         command.set_defaults(command=function)
         return command
 
-    def add_target(command):
+    def add_target(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "target", metavar="TARGET", help="file.py, file.py:name or module:name of a Master"
         )
@@ -107,7 +112,7 @@ def _parser():
     return parser
 
 
-def _add_octopy(commands):
+def _add_octopy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     what = "run a program of octopy as it is: a file with source, mapfn, reducefn and final"
     group = commands.add_parser("octopy", help=what, description=what, allow_abbrev=False)
     both = group.add_subparsers(required=True, metavar="server|client")
@@ -128,26 +133,26 @@ def _add_octopy(commands):
     command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N lanes")
 
 
-def _version():
+def _version() -> str:
     try:
         return importlib.metadata.version("httpmr")
     except importlib.metadata.PackageNotFoundError:
         return "(not installed)"
 
 
-def _lanes(text):
+def _lanes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= LANES:
         raise argparse.ArgumentTypeError(f"a number from 1 to {LANES}, not {text!r}")
     return int(text)
 
 
-def _count(text):
+def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= SAMPLE:
         raise argparse.ArgumentTypeError(f"a number from 1 to {SAMPLE:,}, not {text!r}")
     return int(text)
 
 
-def _seconds(text):
+def _seconds(text: str) -> int:
     parts = re.fullmatch(r"(\d+)([smhdw]?)", text)
     if parts is None or int(parts[1]) == 0:
         raise argparse.ArgumentTypeError(f"a time as 90s, 30m, 12h, 1d or 2w, not {text!r}")

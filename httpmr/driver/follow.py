@@ -10,28 +10,33 @@ import queue
 import random
 import threading
 import time
+from collections.abc import Callable
 
-from httpmr.driver.asking import Asker, Contact, Over
-from httpmr.driver.links import parse
+from httpmr.budget import Clock
+from httpmr.driver.asking import Asker, Chance, Contact, Over, Said
+from httpmr.driver.links import Link, parse
 from httpmr.errors import DriverError
 
 LOOK = 0.5  # seconds between two looks at the whole status
 POLL = 0.1  # and between two looks at `stop`
 
+News = queue.SimpleQueue[Said | BaseException]
+"""What was learned, or the error that ends the drive."""
+
 
 def drive(
-    url,
-    lanes=1,
+    url: str,
+    lanes: int = 1,
     *,
-    progress=None,
-    stop=None,
-    timeout=120.0,
-    patience=60.0,
-    keep_alive=True,
-    sleep=None,
-    clock=time.monotonic,
-    rng=random,
-):
+    progress: Callable[[Said], object] | None = None,
+    stop: threading.Event | None = None,
+    timeout: float = 120.0,
+    patience: float = 60.0,
+    keep_alive: bool = True,
+    sleep: Callable[[float], object] | None = None,
+    clock: Clock = time.monotonic,
+    rng: Chance = random,
+) -> Said:
     """Carry a job to its end; return its last status, as `J/status` gives it.
 
     `url` is any link of the job (`J/`, `J/drive`, `J/chain`, `J/status`, ...), or a start link.
@@ -46,10 +51,10 @@ def drive(
     tests.
     """
     ended = threading.Event()
-    news = queue.SimpleQueue()
-    known = {"state": "running"}
+    news: News = queue.SimpleQueue()
+    known: Said = {"state": "running"}
 
-    def learn(new):
+    def learn(new: Said) -> None:
         same = new.get("job", known.get("job")) == known.get("job")  # not the next of a pipeline
         if same and new.get("progress", 1) < known.get("progress", 0):
             new = {k: v for k, v in new.items() if k not in ("phase", "progress")}  # overtaken
@@ -57,7 +62,7 @@ def drive(
         if progress is not None:
             progress(dict(known))
 
-    def over():
+    def over() -> bool:
         return ended.is_set() or (stop is not None and stop.is_set())
 
     contact = Contact(patience, timeout, over, learn, sleep or ended.wait, clock, rng, keep_alive)
@@ -81,7 +86,7 @@ def drive(
     return {name: value for name, value in known.items() if name != "trouble"}
 
 
-def status(url, *, timeout=30.0, patience=5.0):
+def status(url: str, *, timeout: float = 30.0, patience: float = 5.0) -> Said:
     """Return the status of the job that `url` is a link of. Raises as `drive` does."""
     link = parse(url)
     if link.starts:
@@ -94,7 +99,7 @@ def status(url, *, timeout=30.0, patience=5.0):
         return asker.find()
 
 
-def _lane(link, contact, news):
+def _lane(link: Link, contact: Contact, news: News) -> None:
     """Do slices until the drive is over; send what is learned, or the error that ends it."""
     try:
         with contextlib.closing(Asker(link, contact)) as asker:
@@ -105,7 +110,7 @@ def _lane(link, contact, news):
         news.put(error)
 
 
-def _follow(asker, contact):
+def _follow(asker: Asker, contact: Contact) -> None:
     idle = 0
     look = contact.clock() + LOOK
     while True:
@@ -124,7 +129,7 @@ def _follow(asker, contact):
             contact.pause(idle, 0.1, 2.0)
 
 
-def _last(asker, said):
+def _last(asker: Asker, said: Said) -> Said:
     """Return the status of a job that ended; `said` of it, if it is deleted already."""
     try:
         return asker.find()
