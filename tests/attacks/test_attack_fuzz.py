@@ -94,7 +94,7 @@ class World:
 
     def present(self):
         try:
-            self.job.state
+            assert self.job.state
         except UnknownJob:
             self.job = self.made.start()
         return self.job
