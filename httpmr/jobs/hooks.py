@@ -7,13 +7,16 @@ few failures it is let be.
 
 import logging
 import time
+from collections.abc import Callable
 
 from httpmr.engine import blame
 from httpmr.errors import Conflict
 from httpmr.jobs.job import Job
 from httpmr.ledger import Ledger
-from httpmr.recipe import Hook, Recipe
+from httpmr.recipe import Recipe
 from httpmr.state import Job as Record
+
+Hook = Callable[[Job], object]
 
 AGAIN = 60.0
 """Seconds after which a hook is called again that has not come back, or failed."""

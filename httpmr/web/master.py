@@ -11,9 +11,9 @@ from webob import exc
 from httpmr import errors, stores
 from httpmr.interfaces import By, Combine, OrderedStore, Reducer
 from httpmr.jobs import Job, Jobs
+from httpmr.jobs.hooks import Hook
 from httpmr.jobs.status import Status
 from httpmr.recipe import (
-    Hook,
     MapperGiven,
     PartitionerGiven,
     Recipe,
