@@ -105,7 +105,7 @@ class Task:
         self, kind: str, items: Iterable[Pair], work: Work, *, combines: bool = False
     ) -> None:
         """Write what comes of each item; what fails gives and counts nothing, if it may fail."""
-        most = 0 if combines else self.recipe.max_bad_records
+        most = None if combines else self.recipe.max_bad_records
         with SpooledTemporaryFile(_HELD) as held, counters.collecting() as counted:
             for key, value in items:
                 try:
@@ -116,7 +116,7 @@ class Task:
                             held.write(line)
                 except blame.FAULTS as error:
                     blame.passes(error)
-                    self._failed(kind, key, error, None if combines else most)
+                    self._failed(kind, key, error, most)
                     held.seek(0)
                 else:
                     if self.damage:
@@ -141,7 +141,7 @@ class Task:
             raise blame.away(error) from error
         self.bad += 1
         told = f"{kind} {key!r:.200}: {blame.told(error)}"
-        if most is None or self.bad > most:
+        if self.bad > (most or 0):
             why = "a combiner must not fail" if most is None else f"max_bad_records={most}"
             raise UserCodeError(f"bad {told} ({why})") from error
         say(self.log, f"bad {told}")
