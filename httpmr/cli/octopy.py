@@ -15,6 +15,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from socket import socket
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,32 +64,22 @@ def server(args: Namespace) -> int:
     """Serve the job of a program until it is done, then call `final`; return the exit code."""
     if args.password is not None:
         token(args.password)
-    with _store(args.store) as store, contextlib.ExitStack() as stack:
+    with _store(args.store) as store:
         program = octopy.program(vars(_module(args.file)), args.file)
         name = os.path.basename(args.file)
         master = octopy.master(program, name, store, whole=args.j > 1)
         if args.j > 1:
             local.check(master.work)
         job = _begun(master)
-        if job.found.last is None:  # nothing to map: there is nothing to ask clients for
-            local.work(master.work, job.id)
-        elif job.state == "running":
-            stack.enter_context(_served(master, job, args))
-        status = _watched(job)
-        show.say(show.account(status))
-        again = "go on by the same command" if args.store else ""
-        if status["state"] != "done":
-            if again:
-                show.say(f"nothing is lost: mend that, and {again}")
-            return 1
-        try:
-            _finish(program, job)
-        except (Exception, SystemExit) as error:
-            if isinstance(error, (HttpmrError, BrokenPipeError)):
-                raise
-            show.say(str(target.broken(error, os.path.abspath(args.file))))
-            if again:
-                show.say(f"nothing is lost: mend final, and {again}; it is called for all again")
+        with contextlib.ExitStack() as stack:
+            if job.found.last is None:  # nothing to map: there is nothing to ask clients for
+                local.work(master.work, job.id)
+            elif job.state == "running":
+                stack.enter_context(_served(master, job, args))
+            trouble = _ended(program, job, args.file)
+        if trouble:
+            if args.store:
+                show.say(f"nothing is lost: {trouble}, and go on by the same command")
             return 1
         master.work.delete(job.id)
         return 0
@@ -134,12 +125,18 @@ def _store(url: str | None) -> Iterator[str]:
         yield f"sqlite:///{os.path.join(folder, 'octopy.db')}"
 
 
-def _module(path: str) -> Any:
-    module = target.file(path, python2.Loader)
-    loader = module.__spec__.loader
-    if loader.old:
+def _module(path: str) -> ModuleType:
+    """Run a program as a module; say what was done to it for that."""
+    loaders: list[python2.Loader] = []
+
+    def loader(name: str, whole: str) -> python2.Loader:
+        loaders.append(python2.Loader(name, whole))
+        return loaders[0]
+
+    module = target.file(path, loader)
+    if loaders[0].old:
         show.say(f"{path} is Python 2, and made Python 3 as it is loaded")
-    for note in loader.notes:
+    for note in loaders[0].notes:
         show.say(f"{path}: {note}")
     return module
 
@@ -174,7 +171,7 @@ def _served(master: Master, job: Job, args: Namespace) -> Iterator[None]:
     try:
         for child in children:  # before there is a thread, which a fork may catch at anything
             child.start()
-        serve.answering(app, door, threads=1)
+        serve.answering(app, door, threads=1, alone=True)
         show.say(f"clients: httpmr octopy client {at}{app.way}")
         if args.password is not None:
             show.say(f"or: httpmr octopy client {urlsplit(at).netloc} --password ...")
@@ -192,22 +189,33 @@ def _serve_too(app: Door, door: socket, parent: int) -> None:
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     app.master.work.store.forked()
-    serve.answering(app, door, threads=1)
+    serve.answering(app, door, threads=1, alone=True)
     while os.getppid() == parent:
         time.sleep(LOOK)
 
 
-def _watched(job: Job) -> dict[str, Any]:
-    """Return the status of the job when it runs no more."""
+def _ended(program: octopy.Program, job: Job, file: str) -> str:
+    """Wait for the job's end and call `final`; return what is to be mended, if anything is."""
     with show.watch() as watch:
         tell = local.telling(job, watch)
         while job.state == "running":
             tell()
             time.sleep(LOOK)
-    return job.status()
+    status = job.status()
+    show.say(show.account(status))
+    if status["state"] != "done":
+        return "mend that"
+    try:
+        finish(program, job)
+    except (HttpmrError, BrokenPipeError):
+        raise
+    except (Exception, SystemExit) as error:
+        show.say(str(target.broken(error, os.path.abspath(file))))
+        return "mend final, which is then called for all again"
+    return ""
 
 
-def _finish(program: octopy.Program, job: Job) -> None:
+def finish(program: octopy.Program, job: Job) -> None:
     """Call `final` for each key, in order; print the results of a program that has none."""
     for key, value in job.output():
         if program.final is None:

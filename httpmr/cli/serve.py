@@ -75,20 +75,31 @@ def opened(host: str, port: int) -> tuple[socket.socket, str]:
     return door, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def answering(application: WSGIApplication, door: socket.socket, threads: int) -> threading.Thread:
-    """Answer what comes to the door in a thread that ends with the process; return the thread."""
+def answering(
+    application: WSGIApplication, door: socket.socket, threads: int, alone: bool = False
+) -> threading.Thread:
+    """Answer what comes to the door in a thread that ends with the process; return the thread.
+
+    `alone`: one connection at a time, so that of several processes one that is free takes the next.
+    """
     try:
         import waitress
     except ImportError:
         door.close()
         raise HttpmrError('to serve takes waitress: pip install "httpmr[cli]"') from None
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    limits = {}
+    if alone:
+        logging.getLogger("waitress").setLevel(logging.ERROR)  # it tells each time that this is so
+        # Besides the connection it counts the door, and what wakes it.
+        limits = {"connection_limit": 3, "channel_timeout": 1, "cleanup_interval": 1}
     server = waitress.create_server(
         application,
         sockets=[door],
         threads=threads,
         # By X-Forwarded-For and the like `allow_local` knows that a proxy is in front.
         clear_untrusted_proxy_headers=False,
+        **limits,
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -6,10 +6,12 @@ numbers, whether a string is text or bytes. It is not known here what a program 
 
 import ast
 import io
+import os
 import tokenize
 import warnings
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType
+from typing import Any
 
 from httpmr.errors import HttpmrError, TargetError
 
@@ -46,7 +48,7 @@ class Loader(SourceFileLoader):
             except TargetError as error:  # it may be newer than fissix knows
                 refused = error
         try:
-            self._code = _compiled(text, path)
+            self._code: CodeType = _compiled(text, path)
         except (SyntaxError, ValueError) as error:
             raise refused or _refused(path, error) from None
 
@@ -63,9 +65,9 @@ def read(path: str) -> str:
             return file.read()
     except (SyntaxError, UnicodeDecodeError) as error:
         remedy = "declare its encoding in its first line, as # coding: latin-1"
-        raise TargetError(f"{path} cannot be read ({error}): {remedy}") from None
+        raise TargetError(f"{os.path.relpath(path)} cannot be read ({error}): {remedy}") from None
     except OSError as error:
-        raise TargetError(f"{path} cannot be read: {error.strerror}") from None
+        raise TargetError(f"{os.path.relpath(path)} cannot be read: {error.strerror}") from None
 
 
 def is_python2(text: str) -> bool:
@@ -75,13 +77,14 @@ def is_python2(text: str) -> bool:
     (True, False, True)
     """
     try:
+        tree = _compiled(text, "", ast.PyCF_ONLY_AST)
         _compiled(text, "")
     except SyntaxError:
         return True
     except ValueError:
         return False
     used, bound = set(), set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
                 used.add(name)
@@ -104,7 +107,7 @@ def fixed(text: str, path: str) -> tuple[str, list[str]]:
         from fissix.refactor import RefactoringTool, get_fixers_from_package
     except ImportError:
         raise HttpmrError(
-            f"{path} is not Python 3; if it is Python 2, that takes fissix: "
+            f"{os.path.relpath(path)} is not Python 3; if it is Python 2, that takes fissix: "
             'pip install "httpmr[octopy]"'
         ) from None
     fixers = [name for name in get_fixers_from_package("fissix.fixes") if name != _UNFIT]
@@ -139,12 +142,12 @@ def _untabbed(text: str) -> str:
     return "".join(lines)
 
 
-def _compiled(text: str, path: str) -> CodeType:
+def _compiled(text: str, path: str, flags: int = 0) -> Any:
     with warnings.catch_warnings():
         # Such as an escape in a string that is none: the program is as it is.
         warnings.simplefilter("ignore", SyntaxWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        return compile(text, path, "exec", dont_inherit=True)
+        return compile(text, path, "exec", flags, dont_inherit=True)
 
 
 def _refused(path: str, error: Exception) -> TargetError:
@@ -155,5 +158,5 @@ def _refused(path: str, error: Exception) -> TargetError:
         line = place[1][0]
     elif line is None and len(error.args) > 1:
         line = error.args[1][0]
-    where = path if line is None else f"{path}, line {line}"
+    where = os.path.relpath(path) + ("" if line is None else f", line {line}")
     return TargetError(f"{where}: {said}: neither Python 3, nor Python 2 that can be made so")
