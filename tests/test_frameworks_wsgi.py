@@ -203,7 +203,7 @@ def test_large_answers_are_streamed(site, monkeypatch):
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_flask_sqlalchemy_in_an_app_factory(database_url, monkeypatch):
-    found = target._file(str(ROOT / "examples" / "11_flask_sqlalchemy.py"))
+    found = target.file(str(ROOT / "examples" / "11_flask_sqlalchemy.py"))
     db, Post, Word = found.db, found.Post, found.Word
     app = found.create_app(database_url)
     wordcount = app.extensions["wordcount"]

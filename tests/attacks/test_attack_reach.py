@@ -131,6 +131,8 @@ def test_nothing_is_unpickled_and_no_class_is_found_by_name():
     allowed = {
         "sql/shapes.py": {"eval()"},  # a dict of columns by their repr: see the next test
         "cli/target.py": {".import_module", "importlib"},  # TARGET, as the operator types it
+        "contrib/hadoop/__main__.py": {".import_module", "importlib"},  # the same
+        "contrib/python2.py": {"compile()", "exec()"},  # FILE, likewise
     }
     never = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "yaml", "eval()",
              "exec()", "compile()", "__import__()", ".import_module", ".find_class"}  # fmt: skip
@@ -141,10 +143,12 @@ def test_nothing_is_unpickled_and_no_class_is_found_by_name():
 
 
 def test_what_serves_requests_can_fetch_no_url():
+    posts = {"webhook.py", "sinks/outbox.py"}  # to a URL that stands in the recipe
     client = {"urllib3", "requests", "httpx", "aiohttp", "http", "socket", "ftplib", "subprocess"}
     for path in PACKAGE.rglob("*.py"):
         here = path.relative_to(PACKAGE)
-        if here.parts[0] not in ("cli", "driver", "testing", "contrib"):
+        served = here.parts[0] not in ("cli", "driver", "testing", "contrib")
+        if served and here.as_posix() not in posts:
             assert not client & set(names_in(path)), here
             assert "urllib.request" not in path.read_text("utf-8"), here
 

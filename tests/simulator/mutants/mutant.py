@@ -29,7 +29,7 @@ class Caught(NamedTuple):
 
 
 MUTANTS = []
-SEEDS = 600
+SEEDS = 1500
 """Within so many trials a mutant must be caught."""
 
 
