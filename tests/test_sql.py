@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
@@ -82,7 +83,8 @@ def test_a_relative_path_stays_what_it_was(tmp_path, monkeypatch):
         ("mysql+mysqldb://h/d", "or say mysql+pymysql"),
     ],
 )
-def test_a_url_that_cannot_work_is_refused_with_the_remedy(url, says):
+def test_a_url_that_cannot_work_is_refused_with_the_remedy(url, says, monkeypatch):
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)  # in Django's tests PyMySQL stands in for it
     with pytest.raises(RecipeError) as caught:
         sql.engine(url)
     assert says in str(caught.value)
