@@ -1,5 +1,6 @@
 """What stands beside httpmr in the benchmarks gives what the loop gives, and is measured whole."""
 
+import os
 import subprocess
 import sys
 
@@ -16,6 +17,8 @@ from benchmarks.peers import PEERS, Peer, results
 def test_each_peer_gives_what_the_loop_gives(peer, workload, tmp_path):
     if missing := peer.missing():
         pytest.skip(f"not installed: {', '.join(missing)}")
+    if "spark" in peer.module and not os.environ.get("HTTPMR_TEST_FULL"):
+        pytest.skip("Spark takes minutes: HTTPMR_TEST_FULL=1 runs it")
     source, expected, result = tmp_path / "input", tmp_path / "expected", tmp_path / "result"
     INPUTS[workload](source)
     loops.LOOPS[workload](source, expected)
