@@ -25,7 +25,14 @@ BATCH_BYTES = 8 * 1024 * 1024
 BATCH_ENTRIES = 400
 
 
-class Mapper(ABC):
+class _Shown:
+    """A part of a recipe, which shows itself by the name of its class."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Mapper(_Shown, ABC):
     """What is done with each record."""
 
     @abstractmethod
@@ -37,7 +44,7 @@ class Mapper(ABC):
         """
 
 
-class Reducer:
+class Reducer(_Shown):
     """What is done with each group. Define `combine` too, and it is its own combiner."""
 
     def reduce(self, key: Any, values: Iterator[Any]) -> Iterable[Pair]:
@@ -62,7 +69,7 @@ class Reducer:
     """
 
 
-class Partitioner(ABC):
+class Partitioner(_Shown, ABC):
     """Which reducer a key goes to."""
 
     @abstractmethod
@@ -82,7 +89,7 @@ class Partitioner(ABC):
         return self
 
 
-class Source(ABC):
+class Source(_Shown, ABC):
     """The input: many small records, each with a unique, ordered, unchanging key."""
 
     @abstractmethod
@@ -112,9 +119,6 @@ class Source(ABC):
         """Return what changes if the records in a range change; None = cannot tell."""
         return None
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 class Slice(NamedTuple):
     """The identity of one slice's work: a zombie has the same but for the epoch."""
@@ -127,7 +131,7 @@ class Slice(NamedTuple):
     """How often the job was retried before: what an earlier round does must not harm a later."""
 
 
-class Sink:
+class Sink(_Shown):
     """Where the output goes. Implement `write` and `finish`, or `joins` and `join`."""
 
     guarantee: str = "at least once"
@@ -172,9 +176,6 @@ class Sink:
         `receipts` come in the order (shard, slice).
         """
         return True
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class Batch:

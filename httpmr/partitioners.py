@@ -45,3 +45,6 @@ class RangePartitioner(Partitioner):
         made = RangePartitioner()
         made._packed = [keys.pack(cut) for cut in cuts]
         return made
+
+    def __repr__(self) -> str:
+        return f"RangePartitioner({'' if self.cuts is None else self.cuts})"

@@ -3,6 +3,7 @@
 import pytest
 from weblib import client, follow, link, master, output, stranger
 
+from httpmr import mappers, reducers
 from httpmr.errors import RecipeError, Unavailable
 from httpmr.web import Site
 
@@ -111,3 +112,9 @@ def test_names_that_make_no_address(names):
 def test_what_is_no_master():
     with pytest.raises(RecipeError, match="takes a list of Masters"):
         Site(["orders"])
+
+
+def test_what_is_mounted_shows_what_it_is(masters):
+    assert repr(masters[1]) == "Master('orders', MemoryStore())"
+    assert repr(Site(masters[1:])) == "Site([Master('orders', MemoryStore())])"
+    assert [repr(part) for part in (reducers.Sum(), mappers.Identity())] == ["Sum()", "Identity()"]

@@ -176,6 +176,9 @@ class Master(Mounted):
             raise errors.UnknownJob(f"there is no link to {scope} yet: make it first")
         return f"{base}/{scope}/{self.tokens.make(scope, generation)}"
 
+    def __repr__(self) -> str:
+        return f"Master({self.recipe.name!r}, {self.work.store!r})"
+
     # HTTP
 
     def answer(self, environ: WSGIEnvironment) -> pages.Answer:

@@ -44,6 +44,9 @@ class Site(Mounted):
         if not self.mounts:
             raise RecipeError("Site needs at least one Master")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self.mounts.values())})"
+
     def answer(self, environ: WSGIEnvironment) -> pages.Answer:
         """Answer one request: by the Master it is for, or of them all."""
         name = environ.get("PATH_INFO", "").split("/")[1:2]
