@@ -10,6 +10,8 @@ import os
 import re
 import sqlite3
 import sys
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import httpmr
@@ -23,30 +25,38 @@ class Words(httpmr.Mapper):
         for word in WORD.findall(line.lower()):
             yield word, 1
 
+    def map_many(self, records):
+        words = (WORD.findall(line.lower()) for _, line in records)
+        return Counter(chain.from_iterable(words)).items()
+
 
 class Delays(httpmr.Mapper):
+    """Gives what MeanAndWorst combines: (count, total, worst)."""
+
     def map(self, key, row):
-        if row["arr_delay"] is not None:
-            yield (row["carrier"], row["dest"]), row["arr_delay"]
+        _, carrier, dest, delay = row
+        if delay is not None:
+            yield (carrier, dest), (1, delay, delay)
+
+    def map_many(self, records):
+        groups = {}
+        for _, (_, carrier, dest, delay) in records:
+            if delay is not None:
+                group = groups.get((carrier, dest))
+                if group is None:
+                    groups[carrier, dest] = [1, delay, delay]
+                else:
+                    group[0] += 1
+                    group[1] += delay
+                    if delay > group[2]:
+                        group[2] = delay
+        return [(key, tuple(group)) for key, group in groups.items()]
 
 
 class MeanAndWorst(httpmr.Reducer):
-    """A partial is (count, total, worst), a delay a plain number."""
-
     def combine(self, key, values):
-        count = total = 0
-        worst = -(10**9)
-        for value in values:
-            if type(value) is tuple:
-                count += value[0]
-                total += value[1]
-                worst = max(worst, value[2])
-            else:
-                count += 1
-                total += value
-                if value > worst:
-                    worst = value
-        return count, total, worst
+        counts, totals, worst = zip(*values, strict=True)
+        return sum(counts), sum(totals), max(worst)
 
     def reduce(self, key, values):
         count, total, worst = self.combine(key, values)
@@ -88,12 +98,18 @@ def master(workload, source, folder):
                 " worst INTEGER, PRIMARY KEY (carrier, dest))"
             )
         connection.close()
-        columns = ("carrier", "dest", "arr_delay")
+        flights = sources.SQLTable(
+            f"sqlite:///{source}",
+            "flights",
+            key="id",
+            columns=("id", "carrier", "dest", "arr_delay"),
+            rows=tuple,
+        )
         return httpmr.Master(
             workload,
             mapper=Delays(),
             reducer=MeanAndWorst(),
-            source=sources.SQLTable(f"sqlite:///{source}", "flights", key="id", columns=columns),
+            source=flights,
             sink=sinks.SQLTable(store, "delays", key=("carrier", "dest"), value=("mean", "worst")),
             **common,
         )

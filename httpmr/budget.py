@@ -70,14 +70,19 @@ class Budget:
         self.last = self.clock()
         self.allowed = max(self.seconds, 2 * (self.last - self.began))
 
-    def more(self) -> bool:
-        """Note that a record is done; return whether another may begin.
+    @property
+    def room(self) -> float:
+        """How many records may still begin, if they are quick."""
+        return self.limit - self.done
+
+    def more(self, records: int = 1) -> bool:
+        """Note that a record is done, or some together; return whether another may begin.
 
         Need not be asked before the clock passes `due`: until then the answer is yes, and records
         so quick need not be told from each other.
         """
         now = self.clock()
-        self.done += 1
+        self.done += records
         self.slowest = max(self.slowest, now - self.last)
         self.last = now
         longest = max(self.slowest, self.expected)

@@ -43,6 +43,13 @@ class Mapper(_Shown, ABC):
         iterable of pairs will do: a generator, a list, `zip(...)`, `Counter(...).items()`.
         """
 
+    map_many: Callable[[list[Pair]], Iterable[Pair]] | None = None
+    """`map_many(records) -> pairs`: `map` for a list of (key, value) at once, where that is faster.
+
+    Gives what `map` gives for each in turn, or what `combine` makes of that. It gets as many as
+    lately took some milliseconds; where it fails, `map` is asked for each.
+    """
+
 
 class Reducer(_Shown):
     """What is done with each group. Define `combine` too, and it is its own combiner."""
@@ -64,8 +71,8 @@ class Reducer(_Shown):
     tally: Tally | None = None
     """`tally(totals, pairs) -> bool`: `combine` for many pairs at once, where that is faster.
 
-    Makes of `totals[key]`, for each pair, what `combine` would make of it and the value, and
-    returns True; or changes nothing and returns False, and `combine` is asked.
+    Makes of `totals[key]`, for each pair, what `combine` would of it and the value, and returns
+    True; or changes nothing and returns False, and `combine` is asked.
     """
 
 
@@ -102,7 +109,7 @@ class Source(_Shown, ABC):
     def last(self) -> Any:
         """Return a fixed bound that is not below the last key there is; None = unbounded.
 
-        It is read once, when the job begins: records that come later are not the job's.
+        Read once, when the job begins: records that come later are not the job's.
         """
         return None
 

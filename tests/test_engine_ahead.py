@@ -1,6 +1,7 @@
 """Records are read and mapped many at a time, as if they were one by one."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from faults import Clock
@@ -146,6 +147,102 @@ class TestManyAtATime:
         outcome = run_slice(made, map_task(until=MANY - 1), MemoryStore(), budget)
         assert 15 <= outcome.records <= 20
         assert clock.now - began <= 2.2
+
+
+class Squares(httpmr.Mapper):
+    """Maps many at once; keeps how many it was given each time."""
+
+    def __init__(self, many=lambda key: None):
+        self.many = many
+        self.calls = []
+
+    def map(self, key, value):
+        httpmr.count("alone")
+        yield key % 3, key * key
+
+    def map_many(self, records):
+        self.calls.append(len(records))
+        httpmr.count("together", len(records))
+        for key, _ in records:
+            self.many(key)
+        return [(key % 3, key * key) for key, _ in records]
+
+
+class TestMapMany:
+    def test_it_is_given_more_and_more_and_gives_the_same(self):
+        mapper = Squares()
+        outcome = mapped(mapper, range(5 * MANY))
+        plain = mapped(lambda key, value: [(key % 3, key * key)], range(5 * MANY))
+        assert groups(outcome) == groups(plain) and outcome.records == 5 * MANY
+        assert mapper.calls[0] < 8 and max(mapper.calls) > 256
+        assert outcome.counters == {"alone": 1, "together": 5 * MANY - 1}
+
+    @pytest.mark.parametrize("error", [ValueError, StopIteration, SystemExit])
+    def test_where_it_fails_each_is_mapped_alone(self, error):
+        def fails(key):
+            if key == 40:
+                raise error
+
+        mapper = Squares(fails)
+        outcome = mapped(mapper, range(100))
+        plain = mapped(lambda key, value: [(key % 3, key * key)], range(100))
+        assert groups(outcome) == groups(plain) and outcome.done
+        together = sum(mapper.calls[:-1])
+        assert 0 < together < 40, "and no more in this slice"
+        assert outcome.counters == {"alone": 100 - together, "together": together}
+
+    def test_a_record_that_neither_can_map_is_the_one_to_blame(self):
+        class Broken(Squares):
+            def map(self, key, value):
+                self.many(key)
+                yield key % 3, key * key
+
+        def fails(key):
+            if key == 70:
+                raise ValueError("seventy")
+
+        outcome = mapped(Broken(fails), range(100))
+        assert (outcome.records, outcome.bad.key) == (70, 70)
+        assert "seventy" in outcome.bad.message
+
+    @pytest.mark.parametrize("given", [None, {(0, 1): 2}, ["ab"]])
+    def test_what_is_no_pairs_is_not_taken_for_some(self, given):
+        class Wrong(Squares):
+            def map_many(self, records):
+                return given
+
+        made = recipe(Wrong(), Memory({n: n for n in range(9)}))
+        task, found = map_task(until=8), []
+        while not task.done:
+            outcome = run_slice(made, task, MemoryStore(), Budget())
+            found += [key for key, _ in groups(outcome).get(0, [])] * outcome.records
+            task = replace(task, cursor=outcome.cursor, notes=outcome.notes, done=outcome.done)
+        assert set(found) == {0, 1, 2}, "what map gives is what counts"
+
+    def test_a_budget_of_records_is_kept_to(self):
+        mapper = Squares()
+        source = Memory({n: n for n in range(MANY)})
+        store, made = MemoryStore(), recipe(mapper, source)
+        outcome = run_slice(made, map_task(until=MANY - 1), store, Budget.records(98))
+        assert (outcome.records, outcome.why) == (98, "records")
+        assert outcome.counters == {"alone": 1, "together": 97}
+
+    def test_slow_ones_are_given_to_it_one_by_one(self):
+        clock = Clock()
+        mapper = Squares(lambda key: clock.pass_(0.003))
+        source = Memory({n: n for n in range(MANY)})
+        budget = Budget(seconds=1.0, clock=clock)
+        made = recipe(mapper, source)
+        run_slice(made, map_task(until=MANY - 1), MemoryStore(), budget)
+        assert max(mapper.calls) <= 4
+
+    def test_a_subclass_that_changes_map_alone_has_none(self):
+        class Cubes(Squares):
+            def map(self, key, value):
+                yield key % 3, key**3
+
+        outcome = mapped(Cubes(), range(10))
+        assert groups(outcome) == groups(mapped(lambda k, v: [(k % 3, k**3)], range(10)))
 
 
 def test_how_many_are_read_ahead_changes_nothing():

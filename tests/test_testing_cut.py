@@ -47,6 +47,18 @@ def test_values_of_a_group_come_in_order_however_it_is_cut():
     assert job.get(0) == [list(range(12))]
 
 
+def test_a_map_many_that_gives_something_else_than_map_is_found():
+    class Words(httpmr.Mapper):
+        def map(self, key, line):
+            return [(word, 1) for word in line.split()]
+
+        def map_many(self, records):
+            return [(word, 1) for _, line in records for word in line.split(" ")[1:]]
+
+    with pytest.raises(AssertionError, match="by map_many"):
+        testing.run(master(Words(), reducer=reducers.Sum()))
+
+
 @pytest.mark.parametrize("combiner", [None, lambda key, values: max(values)])
 def test_a_mapper_that_is_not_the_same_twice_is_found(combiner):
     rng = random.Random(1)

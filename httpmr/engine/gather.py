@@ -52,7 +52,7 @@ class Scale:
         self.bytes = self._weighed(list(some), len(groups)) if groups else 0
 
     def _weighed(self, some: list[Any], count: int) -> int:
-        each = sum(map(_weight, some)) / len(some)
+        each = _weight(some) / len(some)
         self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
         return int(each * count)
 
@@ -62,13 +62,17 @@ class Scale:
         return self.bytes >= self.enough
 
 
-def _weight(item: Any) -> int:
-    """Return the bytes of a pair or a value, about: of a long list, what some of it weighs."""
-    value = item[1] if type(item) is tuple and len(item) == 2 else item  # a pair's, or itself
-    if type(value) is not list or len(value) < _LONG:
-        return len(codec.dumps(item))
-    some = value[:: len(value) // _SAMPLE]
-    return len(codec.dumps(some)) * len(value) // len(some)
+def _weight(items: list[Any]) -> int:
+    """Return the bytes of pairs or values, about: of a long list, what some of it weighs."""
+    pairs = all(type(item) is tuple and len(item) == 2 for item in items)
+    columns = [[pair[0] for pair in items], [pair[1] for pair in items]] if pairs else [items]
+    weight = 0
+    for number, value in enumerate(columns[-1]):
+        if type(value) is list and len(value) >= _LONG:
+            some = value[:: len(value) // _SAMPLE]
+            weight += len(codec.dumps(some)) * len(value) // len(some)
+            columns[-1][number] = None
+    return weight + len(codec.dumps(columns))
 
 
 class Held:

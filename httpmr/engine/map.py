@@ -24,6 +24,9 @@ from httpmr.state import Bad, Outcome, Plain, Task
 AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
 """Records that are read ahead and mapped in one go at most, and how long they may take for more."""
 
+MANY = 4 * AT_ONCE
+"""The same where the mapper maps many at once: what it does for each call is then little."""
+
 _MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
@@ -94,6 +97,7 @@ class Walk:
         self.at_once = 1
         self.emitted = 0
         self.last = budget.clock()
+        self.many = recipe.map_many
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
     def run(self, counted: Counters) -> None:
@@ -132,10 +136,13 @@ class Walk:
         """How many records to read ahead: few if they take long, or emit much."""
         now = self.budget.clock()
         quick, self.last = now - self.last < AT_ONCE_SECONDS, now
-        self.at_once = min(2 * self.at_once, AT_ONCE) if quick else 1 + self.at_once // 4
+        most = MANY if self.many else AT_ONCE
+        self.at_once = min(2 * self.at_once, most) if quick else 1 + self.at_once // 4
         room = self.held.scale.chunk * self.records // (self.emitted + 1)
-        most: int = self.task.notes.get("most", AT_ONCE + self.records) - self.records
-        return max(1, min(self.at_once, room, most))
+        allowed: int = self.task.notes.get("most", most + self.records) - self.records
+        if self.many and self.budget.room < most:
+            allowed = min(allowed, int(self.budget.room))
+        return max(1, min(self.at_once, room, allowed))
 
     def mapped(self, some: list[Pair], counted: Counters) -> bool:
         """Map records that were read ahead; return whether the slice goes on."""
@@ -145,6 +152,7 @@ class Walk:
                 if len(some) == 1:
                     return False
                 # One of them failed: which, is seen where each is mapped alone.
+                self.many = None
                 return all(self.mapped([record], counted) for record in some)
             self.cursor = some[done - 1][0]
             self.records += done
@@ -172,8 +180,11 @@ class Walk:
         buffer, size = self.buffer, len(self.buffer)
         self.given = 0
         try:
-            mapped = starmap(self.recipe.mapper.map, some)
-            buffer.extend(chain.from_iterable(self._given(mapped, len(some))))
+            if self.many and len(some) > 1:
+                given = self._given(map(self.many, [some]), 1, len(some))
+            else:
+                given = self._given(starmap(self.recipe.mapper.map, some), len(some))
+            buffer.extend(chain.from_iterable(given))
         except blame.FAULTS as error:
             blame.passes(error)
             del buffer[size:]
@@ -184,8 +195,10 @@ class Walk:
         self.emitted += len(buffer) - size
         return self.given
 
-    def _given(self, mapped: Iterable[Iterable[Pair]], expected: int) -> Iterator[Iterable[Pair]]:
-        """Yield what the mapper gives for record after record, while there is time and room."""
+    def _given(
+        self, mapped: Iterable[Iterable[Pair]], expected: int, each: int = 1
+    ) -> Iterator[Iterable[Pair]]:
+        """Yield what the mapper gives for `each` records in turn, while there is time and room."""
         budget, refused, given = self.budget, blame.REFUSED, 0
         clock, due = budget.clock, budget.due
         for pairs in mapped:
@@ -194,13 +207,13 @@ class Walk:
             yield pairs
             given += 1
             if clock() > due:
-                if not budget.more() or len(self.buffer) >= _MUCH:
+                if not budget.more(each) or len(self.buffer) >= _MUCH:
                     break
                 due = budget.due
         else:
             if given < expected:
                 raise RuntimeError("the mapper raised StopIteration")
-        self.given = given
+        self.given = given * each
 
     def _failed(self, key: Any, error: BaseException) -> None:
         """Note why the slice ends before the record `key`."""

@@ -26,6 +26,9 @@ _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.C
 class SQLTable(Walk):
     """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
 
+    `rows=tuple` gives each row as a tuple instead, its values in the order of `columns`: less to
+    read, and faster by a fifth where a mapper does little, most of all with the key among them.
+
     `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
     a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
     wanted in the row (all), `where` the rows: SQL text, or a SQLAlchemy expression.
@@ -48,6 +51,7 @@ class SQLTable(Walk):
         key: str | Sequence[str],
         columns: Sequence[str] | None = None,
         where: Where = None,
+        rows: type = dict,
     ) -> None:
         named = isinstance(table, sqlalchemy.Table) or (isinstance(table, str) and table)
         if not named and not sql.is_select(table):
@@ -59,14 +63,18 @@ class SQLTable(Walk):
         self.table = table
         self.key = _names("key", (key,) if isinstance(key, str) else key)
         self.columns = None if columns is None else _names("columns", columns)
+        if rows is not dict and (rows is not tuple or columns is None):
+            asked = "tuple without columns" if rows is tuple else repr(rows)
+            raise RecipeError(f"SQLTable: rows is dict, or tuple with columns=(...), not {asked}")
         self.where = where
+        self.rows = rows
         # An expression names columns of what is selected from, SQL text those of what comes of it.
         inside = sql.is_select(table) and not isinstance(where, str)
         self._outside = None if inside else where
         self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
         # That read a page: {what it is bounded by: the statement}.
-        self._queries: dict[tuple[bool, bool], sqlalchemy.Select[Any]] = {}
+        self._queries: dict[tuple[bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
         return chain.from_iterable(self._pages(after, until))
@@ -97,10 +105,11 @@ class SQLTable(Walk):
         if form not in self._queries:  # SQLAlchemy takes its time to build one
             query = self._between(shape.columns, shape.key, after, until, operator.le)
             query = _wanted(query, self._outside)
-            most = sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer)
-            self._queries[form] = query.limit(most)
+            query = query.limit(sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer))
+            prepared = sql.prepared(query, self.engine) if shape.plain else None
+            self._queries[form] = prepared or query
         values = {**self._values(after, until), "httpmr_page": limit}
-        return self._fetch(self._queries[form], values, shape.plain)
+        return self._fetch(self._queries[form], values)
 
     def _sound(self, keys: Sequence[Any], after: Any) -> int:
         """Return how many of the keys can be gone on after, from the first on."""
@@ -161,15 +170,14 @@ class SQLTable(Walk):
 
     def _fetch(
         self,
-        query: sqlalchemy.Select[Any],
+        query: sql.Prepared | sqlalchemy.Select[Any],
         values: dict[str, Any] | None = None,
-        plain: bool = False,
     ) -> Sequence[Any]:
-        """Return the rows of a query; `plain`: as the driver gives them, which is faster."""
         try:
+            if isinstance(query, sql.Prepared):
+                return query.fetch(values or {})
             with sql.reading(self.engine) as connection:
-                result = connection.execute(query, values)
-                return sql.plain_rows(result) if plain else result.fetchall()
+                return connection.execute(query, values).fetchall()
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error
@@ -207,7 +215,9 @@ class SQLTable(Walk):
             found = self._selected() if sql.is_select(self.table) else self._stored()
             columns, nullable, walked = found
             names, dialect = self.columns, self.engine.dialect
-            self._looked_up = sql.shape(columns, self.key, names, nullable, walked, dialect)
+            self._looked_up = sql.shape(
+                columns, self.key, names, nullable, walked, dialect, self.rows
+            )
         return self._looked_up
 
     def _stored(self) -> _Found:
@@ -239,6 +249,8 @@ class SQLTable(Walk):
         options = "" if self.columns is None else f", columns={list(self.columns)!r}"
         if self.where is not None:
             options += f", where={str(self.where)!r}"
+        if self.rows is tuple:
+            options += ", rows=tuple"
         name = type(self).__name__
         return f"{name}({url!r}, {sql.shown(self.table)}, key={key!r}{options})"
 

@@ -7,7 +7,7 @@
 
     reading(engine)                a connection to read with, for the length of a `with` block
     writing(engine)                the same as one transaction, committed when the block ends
-    plain_rows(result)             all rows, as the driver gives them
+    prepared(query, engine)        a select that is executed many times, or None
     translated()                   the database's errors as httpmr's own
 
     table(engine, name, Error)     a table as the database describes it now
@@ -26,23 +26,25 @@
     UPSERTS                        the dialects that have one
 
     Database                       what names a database: a URL, or an Engine
-    Columns, Compare, Shape        types of what these take and return
+    Columns, Compare, Prepared, Shape   types of what these take and return
 
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
 """
 
 from httpmr.sql.engines import Database, close, engine, forked, identity
+from httpmr.sql.prepared import Prepared, prepared
 from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import Shape, shape
 from httpmr.sql.statements import UPSERTS, Columns, Compare, bound, parts, upsert
 from httpmr.sql.tables import check_columns, listed, table, unique
-from httpmr.sql.transactions import plain_rows, reading, translated, writing
+from httpmr.sql.transactions import reading, translated, writing
 
 __all__ = [
     "UPSERTS",
     "Columns",
     "Compare",
     "Database",
+    "Prepared",
     "Shape",
     "bound",
     "called",
@@ -54,7 +56,7 @@ __all__ = [
     "is_select",
     "listed",
     "parts",
-    "plain_rows",
+    "prepared",
     "reading",
     "selected",
     "shape",

@@ -1,7 +1,7 @@
 """What is read of a table or a select, and how rows become records. Nothing is read here."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -12,8 +12,8 @@ from sqlalchemy.types import TypeEngine
 from httpmr.interfaces import Pair
 from httpmr.sql.statements import Columns
 
-Records = Callable[[Iterable[Any]], Iterator[Pair]]
-"""Makes of rows, lazily, records: (key, dict of the row)."""
+Records = Callable[[Sequence[Any]], Iterator[Pair]]
+"""Makes of rows, lazily, records: (key, dict or tuple of the row)."""
 
 
 class Shape(NamedTuple):
@@ -37,8 +37,9 @@ def shape(
     nullable: Sequence[str],
     walked: Columns | None,
     dialect: Dialect,
+    kind: type = dict,
 ) -> Shape:
-    """Return the shape for a key and the columns of these names, or all.
+    """Return the shape for a key and the columns of these names, or all; rows are of this kind.
 
     `nullable` names columns of the key; `walked` are its columns where it is found by an index,
     if they are others.
@@ -48,6 +49,7 @@ def shape(
     places = [selected.index(name) for name in key]
     processed = {name: _processed(columns[name].type, dialect) for name in selected}
     own = [columns[name] for name in key]
+    key_of = operator.itemgetter(*places)
     # A function among a select's columns may make several rows of one, and nothing tells.
     whole = walked is None and len(key) == 1 and isinstance(own[0].type, sqlalchemy.Integer)
     walked = own if walked is None else list(walked)
@@ -61,8 +63,12 @@ def shape(
             if name in nullable
         ],
         columns=[columns[name] for name in selected],
-        records=_records(names, places, len(selected)),
-        key_of=operator.itemgetter(*places),
+        records=(
+            _tuples(key_of, len(names), len(selected))
+            if kind is tuple
+            else _dicts(names, places, len(selected))
+        ),
+        key_of=key_of,
         plain=not any(processed.values()),
         # Of other types, some that differ in the database are the same once they are read.
         exact=whole and not processed[key[0]],
@@ -77,11 +83,23 @@ def _processed(kind: TypeEngine[Any], dialect: Dialect) -> bool:
         return True
 
 
-def _records(names: Sequence[str], places: Sequence[int], width: int) -> Records:
+def _dicts(names: Sequence[str], places: Sequence[int], width: int) -> Records:
     # Unpacking and a dict display are three times as fast as a call and dict(zip(names, row)).
     values = [f"v{at}" for at in range(width)]
     key = values[places[0]] if len(places) == 1 else f"({', '.join(values[at] for at in places)})"
     items = ", ".join(f"{str(name)!r}: {value}" for name, value in zip(names, values, strict=False))
     row = ", ".join(values)
     records: Records = eval(f"lambda rows: (({key}, {{{items}}}) for {row}, in rows)")
+    return records
+
+
+def _tuples(key_of: Callable[[Any], Any], count: int, width: int) -> Records:
+    def records(rows: Sequence[Any]) -> Iterator[Pair]:
+        keys = map(key_of, rows)
+        if width > count:
+            return zip(keys, (tuple(row[:count]) for row in rows), strict=True)
+        # Those of most drivers are tuples already.
+        plain = not rows or type(rows[0]) is tuple
+        return zip(keys, rows if plain else map(tuple, rows), strict=True)
+
     return records

@@ -1,6 +1,6 @@
 """Reading and writing for the length of a `with` block, and what the database's errors mean."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,15 +55,6 @@ def translated() -> Iterator[None]:
     except exc.TimeoutError as error:
         message = "all connections of this process to the database are in use: try again"
         raise Unavailable(message, retry=False) from error
-
-
-def plain_rows(result: sqlalchemy.CursorResult[Any]) -> Sequence[Any]:
-    """Return all rows as the driver gives them, which is faster; its errors are told as others'."""
-    driver = result.connection.dialect.loaded_dbapi
-    try:
-        return result.cursor.fetchall()
-    except driver.Error as error:
-        raise exc.DBAPIError(None, None, error) from error
 
 
 def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:

@@ -6,14 +6,14 @@ its combiner depends on which values come together. No sink is written, and no s
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NoReturn, Protocol
 
 from httpmr import codec, keys
 from httpmr.budget import Budget
-from httpmr.interfaces import Batch, OrderedStore, Pair
+from httpmr.interfaces import Batch, Mapper, OrderedStore, Pair
 from httpmr.jobs import Job, Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks import Stored
@@ -34,7 +34,8 @@ def run(master: WithRecipe, *, seed: int = 0, **params: Any) -> Job:
     """Run the recipe of a Master in memory, whole and cut up; return the job of the whole run.
 
     Cut up is: in one shard instead of many; after every record and every group, the shards in
-    random order by `seed`; and killed at one commit in three, before it took effect or after.
+    random order by `seed`; killed at one commit in three, before it took effect or after; and by
+    the mapper's `map_many`, if it has one, for each record alone.
     `params` are the recipe's, if it has any.
 
     Raises AssertionError where the job does not get done, or where what is cut up comes to another
@@ -52,6 +53,8 @@ def run(master: WithRecipe, *, seed: int = 0, **params: Any) -> Job:
         ("after every record", recipe, lambda: Budget.records(1), False),
         ("by being killed again and again", recipe, lambda: Budget.records(1), True),
     ]
+    if recipe.map_many:
+        cuts.append(("by map_many", replace(recipe, mapper=_Many(recipe.map_many)), Budget, False))
     for how, made, budget, mortal in cuts:
         _compare(whole, _carried(made, random.Random(seed), budget, mortal), how)
     return whole
@@ -99,6 +102,16 @@ def _told(found: Any) -> Any:
 
 def _shown(pair: Pair | None) -> str:
     return "nothing more" if pair is None else f"{pair[0]!r:.100}: {pair[1]!r:.200}"
+
+
+class _Many(Mapper):
+    """Maps each record by what else maps many at once."""
+
+    def __init__(self, map_many: Callable[[list[Pair]], Iterable[Pair]]) -> None:
+        self.by = map_many
+
+    def map(self, key: Any, value: Any) -> Iterable[Pair]:
+        return self.by([(key, value)])
 
 
 class _Clock:

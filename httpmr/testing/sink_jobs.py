@@ -85,8 +85,8 @@ class Acting(Budget):
         self.n = n
         self.action = action
 
-    def more(self) -> bool:
-        more = super().more()
+    def more(self, records: int = 1) -> bool:
+        more = super().more(records)
         if self.done == self.n:
             self.action()
         return more

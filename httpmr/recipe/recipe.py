@@ -8,12 +8,28 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from zlib import crc32
 
 from httpmr import keys
 from httpmr.errors import HttpmrError, ParameterError, RecipeError
-from httpmr.interfaces import By, Combine, Mapper, Pair, Partitioner, Reducer, Sink, Source, Tally
+from httpmr.interfaces import (
+    By,
+    Combine,
+    Mapper,
+    Pair,
+    Partitioner,
+    Reducer,
+    Sink,
+    Source,
+    Tally,
+)
 from httpmr.params import Parameters
+from httpmr.recipe.parts import (
+    Crc32Partitioner,
+    FunctionMapper,
+    FunctionPartitioner,
+    FunctionReducer,
+    for_many,
+)
 
 _PARTS = ("source", "mapper", "reducer", "sink")  # which may be functions of the parameters
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -32,50 +48,6 @@ PartitionerGiven = Partitioner | Callable[[Any, int], int]
 MOST_SHARDS = 1000
 MOST_PARTITIONS = 100
 """A slice leaves at least one block, of two entries, in each partition; a batch takes 400."""
-
-
-class Crc32Partitioner(Partitioner):
-    """The default: CRC-32 of a str's UTF-8, of bytes as they are, else of the packed key.
-
-    Never Python's `hash`, which differs from process to process.
-    """
-
-    def partition(self, key: Any, partitions: int) -> int:
-        if type(key) is str:
-            key = key.encode("utf-8", "surrogatepass")
-        elif type(key) is not bytes:
-            key = keys.pack(key)
-        return crc32(key) % partitions
-
-
-class _FunctionMapper(Mapper):
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.map = function
-
-    map: Any = None
-
-    def __repr__(self) -> str:
-        return _name(self.map)
-
-
-class _FunctionReducer(Reducer):
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.reduce = function
-
-    reduce: Any = None
-
-    def __repr__(self) -> str:
-        return _name(self.reduce)
-
-
-class _FunctionPartitioner(Partitioner):
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.partition = function
-
-    partition: Any = None
-
-    def __repr__(self) -> str:
-        return _name(self.partition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +95,7 @@ class Recipe:
     params: type | None = None
     parameters: Parameters | None = field(default=None, init=False)
     deferred: tuple[str, ...] = field(default=(), init=False)
+    map_many: Callable[[list[Pair]], Iterable[Pair]] | None = field(default=None, init=False)
     combine: Combine | None = field(default=None, init=False)
     tally: Tally | None = field(default=None, init=False)
     order: By | None = field(default=None, init=False)
@@ -135,11 +108,12 @@ class Recipe:
             object.__setattr__(self, "deferred", tuple(filter(self._is_deferred, _PARTS)))
         self._is_a("source", Source, "sources.TextFiles('books/*.txt')")
         self._is_a("sink", Sink, "sinks.Stored()")
-        self._wrap("mapper", Mapper, _FunctionMapper, "map")
+        self._wrap("mapper", Mapper, FunctionMapper, "map")
         if self.mapper is None:
             raise RecipeError("a Master needs mapper=: an object with map(key, value)")
-        self._wrap("reducer", Reducer, _FunctionReducer, "reduce")
-        self._wrap("partitioner", Partitioner, _FunctionPartitioner, "partition")
+        object.__setattr__(self, "map_many", for_many(self.mapper, "map", "map_many"))
+        self._wrap("reducer", Reducer, FunctionReducer, "reduce")
+        self._wrap("partitioner", Partitioner, FunctionPartitioner, "partition")
         if self.partitioner is None:
             object.__setattr__(self, "partitioner", Crc32Partitioner())
         self._choose_combiner()
@@ -242,9 +216,8 @@ class Recipe:
     def _choose_combiner(self) -> None:
         combiner = self.combiner
         if isinstance(combiner, type):
-            raise RecipeError(
-                f"combiner= is the class {combiner.__name__}; pass {combiner.__name__}()"
-            )
+            name = combiner.__name__
+            raise RecipeError(f"combiner= is the class {name}; pass {name}()")
         if combiner is None:
             combine = getattr(self.reducer, "combine", None)
         else:
@@ -257,7 +230,8 @@ class Recipe:
         if combiner is not None and self.reducer is None:
             raise RecipeError("combiner= needs a reducer=: a map-only job groups nothing")
         object.__setattr__(self, "combine", combine)
-        object.__setattr__(self, "tally", _tally(combiner or self.reducer))
+        tally = for_many(combiner or self.reducer, "combine", "tally")
+        object.__setattr__(self, "tally", tally)
 
     def _choose_order(self) -> None:
         by = self.sort_values
@@ -281,18 +255,3 @@ class Recipe:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             raise RecipeError(f"{name}= must be {low} to {high:,}, not {value!r:.80}")
-
-
-def _tally(combiner: Any) -> Tally | None:
-    """Return its `tally`, unless a subclass changed what `combine` does."""
-    for kind in type(combiner).__mro__:
-        if "tally" in vars(kind):
-            tally: Tally | None = combiner.tally
-            return tally
-        if "combine" in vars(kind):
-            return None
-    return None
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", repr(function))

@@ -1,0 +1,69 @@
+"""A select that is executed many times: worded once, and given to the driver as it is.
+
+SQLAlchemy takes as long over a statement as a driver over two hundred rows. Which rows are
+selected is not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import exc
+from sqlalchemy.engine import Engine
+
+from httpmr.sql.engines import reader
+from httpmr.sql.transactions import translated
+
+
+class Prepared:
+    """A select in the words of an engine's driver. It is told to no listener, nor logged."""
+
+    def __init__(
+        self, engine: Engine, text: str, names: Sequence[str] | None, fixed: Mapping[str, Any]
+    ) -> None:
+        self.engine = engine
+        self.text = text
+        self.names = names  # of the parameters in a row, where they have no names
+        self.fixed = fixed  # the parameters that are the same each time
+
+    def fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows of one snapshot, as the driver gives them.
+
+        Errors are those of `reading`.
+        """
+        given = {**self.fixed, **values}
+        parameters = given if self.names is None else [given[name] for name in self.names]
+        # One statement needs no transaction, which on SQLite would be two more.
+        with translated(), reader(self.engine).connect() as connection:
+            cursor = connection.connection.cursor()
+            try:
+                cursor.execute(self.text, parameters)
+                rows: Sequence[Any] = cursor.fetchall()
+            except connection.dialect.loaded_dbapi.Error as error:
+                raise _told(connection, cursor, error) from error
+            finally:
+                cursor.close()
+            return rows
+
+
+def _told(connection: sqlalchemy.Connection, cursor: Any, error: BaseException) -> exc.DBAPIError:
+    """Return an error of the driver's as SQLAlchemy's; a connection that is lost is let go."""
+    raw: Any = connection.connection
+    lost = connection.dialect.is_disconnect(error, raw, cursor)  # type: ignore[arg-type]
+    if lost:
+        connection.invalidate(error)
+    return exc.DBAPIError(None, None, error, connection_invalidated=lost)
+
+
+def prepared(query: sqlalchemy.Select[Any], engine: Engine) -> Prepared | None:
+    """Return a select prepared; None if SQLAlchemy must see to some of it each time."""
+    dialect = engine.dialect
+    if "schema_translate_map" in engine.get_execution_options():
+        return None
+    compiled = query.compile(dialect=dialect)
+    kinds = [parameter.type.dialect_impl(dialect) for parameter in compiled.binds.values()]
+    if any(kind.bind_processor(dialect) for kind in kinds):
+        return None
+    if compiled.literal_execute_params or compiled.post_compile_params:
+        return None
+    return Prepared(engine, str(compiled), compiled.positiontup, compiled.params)
