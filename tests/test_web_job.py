@@ -265,6 +265,20 @@ def test_skip_and_resume_after_a_bad_record(stopped):
     assert output(job)["the"] == 2 * (len(LINES) - 2)
 
 
+def test_a_skip_of_a_page_that_is_old_lets_go_of_nothing(stopped):
+    web, job = client(stopped), stopped.run()
+    view = link(stopped, job, "view")
+    old = web.get(view).forms
+    [form] = [form for form in old.values() if form.action == f"{view}skip"]
+    while job.state != "done":
+        web.post_json(view + "skip", {"seen": "paused"})
+        follow(web, view + "drive")
+    assert "the job was paused and is done by now" in form.submit(status=409)
+    assert not job.record.let_go
+    web.post_json(view + "skip", {"seen": "done"})
+    assert job.record.let_go
+
+
 def test_retry_after_a_fix():
     wrong = {5, 6}
 

@@ -60,16 +60,24 @@ def present(ledger: Ledger, job: Job) -> Job:
     return found
 
 
-def skip(ledger: Ledger, job: Job, lease: float, by: str = "") -> Job:
+def skip(ledger: Ledger, job: Job, lease: float, by: str = "", seen: str | None = None) -> Job:
     """Put aside the record or group the job paused at, and run on.
 
     On a done job: let go of what was kept for the records put aside. A combiner's group is not
-    put aside but left uncombined. Unfit where there is nothing to skip, or where a slice of
-    the same shard is still in flight.
+    put aside but left uncombined. `seen` is the state in which the job was when this was asked
+    for: of one that was paused then and is done now, nothing is let go. Unfit where there is
+    nothing to skip, or where a slice of the same shard is still in flight.
     """
+    seen = seen or job.state
     while True:
         try:
             if job.state == "done" and job.bad_records and not job.let_go:
+                if seen != "done":
+                    raise Unfit(
+                        f"the job was {seen} and is done by now: look again, for a skip lets go of "
+                        "what is kept for its bad records",
+                        state=job.state,
+                    )
                 acts = acted(ledger, job, by, "skip")
                 return ledger.change(job, mark(job.id, "between"), let_go=True, acts=acts)
             return _skip(ledger, job, lease, by)

@@ -248,9 +248,9 @@ class Jobs:
         stepper = self.stepper(record.params, record.learned)
         control.resume(self.ledger, record, stepper.versions, by)
 
-    def skip(self, id: str, by: str = "") -> None:
+    def skip(self, id: str, by: str = "", seen: str | None = None) -> None:
         """Put aside what a paused job stopped at; see control.skip."""
-        control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2, by)
+        control.skip(self.ledger, self._record(id), 2 * self.recipe.slice_seconds + 2, by, seen)
 
     def retry(self, id: str, by: str = "") -> None:
         """Map again what a done job put aside, and reduce again; see retry.retry."""

@@ -1,5 +1,7 @@
 """A job's page, its status, and what an operator may do with it."""
 
+from functools import partial
+
 from webob import exc
 
 from httpmr.errors import RecipeError
@@ -65,11 +67,14 @@ def again(visit: Visit) -> pages.Answer:
 
 def action(visit: Visit, action: str) -> pages.Answer:
     """Pause, resume, skip, retry, cancel or delete."""
-    visit.sent()
+    fields, by = visit.sent(), visit.must_operate()
     act = getattr(visit.work, action)
     if action == "delete":
         last = visit.job.status(keys=visit.sees)
-        act(visit.job.id, by=visit.must_operate())
+        act(visit.job.id, by=by)
         return pages.data(last) if visit.sends_json else pages.redirect(visit.path(""))
-    act(visit.job.id, by=visit.must_operate())
+    if action == "skip":  # one thing where the job is paused, another where it is done
+        seen = fields.get("seen")
+        act = partial(act, seen=seen if isinstance(seen, str) else None)
+    act(visit.job.id, by=by)
     return status(visit) if visit.sends_json else pages.redirect(visit.inside())

@@ -109,7 +109,7 @@ class Driver:
         try:
             if skipped and (trial.calm() or self.world.rng.random() < 0.5):
                 try:
-                    return jobs.skip(record.id)
+                    return jobs.skip(record.id, seen=record.state)
                 except Unfit as error:
                     if "resume the job" not in error.message:
                         return None
