@@ -1,0 +1,1 @@
+"""How far one store carries: what it takes, and how many lanes that feeds."""
