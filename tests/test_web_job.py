@@ -430,6 +430,26 @@ def test_a_shard_that_the_job_stopped_at_tells_its_error(stopped):
         assert ("secret value" in page.text) == sees
 
 
+def test_a_shard_tells_its_last_error_when_the_job_has_gone_on():
+    def mapper(key, line):
+        if key == 1:
+            raise LookupError("secret value")
+        return words(key, line)
+
+    made = one_by_one(master(mapper=mapper, max_bad_records=1, num_mappers=3))
+    job = made.start()
+    while not job.record.bad_records:
+        made.work.step(job.id)
+    assert job.state == "running"
+    for scope, sees in (("view", True), ("drive", False)):
+        page = stranger(made).get(link(made, job, scope))
+        labels = [cell["aria-label"] for cell in page.html.select(".grid a")]
+        assert sum("secret value" in label for label in labels) == sees
+        [name] = ["".join(map(str, task.shard)) for task in job.shards() if task.bad]
+        full = stranger(made).get(f"{link(made, job, scope)}?shard={name}").html
+        assert ("secret value" in full.select_one("#shard").text) == sees
+
+
 def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
     clock = Clock()
     made.work.store._clock = clock
@@ -577,7 +597,7 @@ def test_control_characters_do_not_get_into_a_terminal():
 @pytest.fixture(scope="module")
 def thousand():
     """A job in its map phase, of 1,000 shards that all have a history."""
-    made = master({n: f"word{n % 97}" for n in range(20_000)}, num_mappers=1000)
+    made = master({("a \"file\".txt", n): "word" for n in range(20_000)}, num_mappers=1000)
     job = made.start()
     while job.record.phase == "split":
         made.work.step(job.id)
@@ -587,6 +607,7 @@ def thousand():
         spans = [number for n in range(12) for number in (1e9 + n + 0.5, 1e9 + n + 1.25, 12345)]
         drivers = {f"wget {n:04x}": 1e9 + n for n in range(4)}
         worked = {"slice": 12, "records": 12 * 12345, "progress": 0.5, "cursor": task.until}
+        worked |= {"error": {"message": f"LookupError: {'no such <thing>' * 20}", "when": 1e9}}
         full = replace(task, spans=spans, drivers=drivers, **worked)
         places.put(batch, places.task_key(task), full)
         if len(batch.puts) == 300:
@@ -601,7 +622,9 @@ def test_the_page_of_a_thousand_shards_is_small_and_quick(thousand, scope):
     made, job = thousand
     web, url = stranger(made), link(made, job, scope)
     page = web.get(url)
-    assert len(page.html.select(".grid a")) == 1000
+    labels = [cell["aria-label"] for cell in page.html.select(".grid a")]
+    assert len(labels) == 1000
+    assert all((" at " in label and " from " in label) == (scope == "view") for label in labels)
     assert len(page.body) < 200_000
     spent = []
     for _ in range(10):  # the least: what else the machine does is no part of it

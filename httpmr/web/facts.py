@@ -4,6 +4,7 @@ Below view there is no key, no value and no error in it.
 """
 
 from httpmr.jobs.status import status
+from httpmr.ledger import waiting
 from httpmr.params import Parameters
 from httpmr.state import ENDED, Job, Plain, Task, after
 from httpmr.web import output, pace, shards
@@ -25,7 +26,8 @@ def facts(visit: Visit) -> Plain:
     running = record.state == "running"
     known = status(record, here, sees)
     told = pace.phases(record, tasks, now)
-    idle = pace.idle(record, every, now) if running else None
+    busy = waiting(visit.work.store, record.id) if running else {}
+    idle = pace.idle(record, every, busy, now) if running else None
     stalled_since = now - idle if idle is not None and idle >= pace.STALLED else None
     visit.work.heard(record, stalled_since)
     bad = job.bad_records if sees and record.bad_records else []
@@ -38,7 +40,7 @@ def facts(visit: Visit) -> Plain:
         "params": _params(visit.master.recipe.parameters, record.params) if sees else {},
         "phases": told,
         "left": pace.left(told, here) if idle is not None and idle < pace.LATELY else None,
-        "drivers": kinds(pace.drivers(every, now)) if running else {},
+        "drivers": kinds(pace.drivers(every, busy, now)) if running else {},
         "idle": idle,
         "stalled": stalled_since is not None,
         "chart": pace.chart(record, tasks, now),

@@ -10,6 +10,7 @@ from httpmr.web.plain import text
 from httpmr.web.shards import cells
 
 LONGEST = 100  # characters of a cell
+LABEL = 400  # of what there is to tell of a shard
 
 
 def table(rows: list[list[Any]], heads: Sequence[str] = ()) -> str:
@@ -34,13 +35,13 @@ def table(rows: list[list[Any]], heads: Sequence[str] = ()) -> str:
     )
 
 
-def _cell(it: Any) -> str:
+def _cell(it: Any, most: int = LONGEST) -> str:
     if it is None:
         return "-"
     said = f"{it:,}" if type(it) is int else it if type(it) is str else text(it)
     said = " ".join(said.split())
     said = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in said)
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+    return said if len(said) <= most else f"{said[:most]}..."
 
 
 def job(known: Plain, commands: dict[str, str]) -> str:
@@ -54,7 +55,7 @@ def job(known: Plain, commands: dict[str, str]) -> str:
     parts.append(table(phases, ["phase", "", "", "shards", "slices", "records", "a second"]))
     if known["shards_now"]:
         labels = cells(known["shards_now"], known["phase"], text)
-        parts.append("".join(f"{_cell(label)}\n" for _, _, label in labels))
+        parts.append("".join(f"{_cell(label, LABEL)}\n" for _, _, label in labels))
     if known["skew"]:
         values = known["skew"]["values"]
         parts.append(table([[n, it] for n, it in enumerate(values)], ["partition", "values"]))
