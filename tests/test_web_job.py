@@ -20,12 +20,15 @@ from weblib import (
     words,
 )
 
-from httpmr import counters
+from httpmr import counters, reducers
 from httpmr.errors import InputError, JobError
 from httpmr.interfaces import Batch
 from httpmr.ledger import places
+from httpmr.shuffle.heaviest import Heaviest
+from httpmr.shuffle.reading import Entry
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore
+from httpmr.web import skew
 
 EVIL = "<script>alert(1)</script>\"'&{{7919*7907}}"
 
@@ -543,6 +546,55 @@ def test_skew_is_told_before_reduce_begins_and_keys_to_those_who_may():
     assert "times its share" in drive.text and "giant" not in drive.text
 
 
+def postings(key, line):
+    yield from ((word, [key] * 20) for word in line.split())
+
+
+def spread(key, line):
+    yield from words(key, line)
+    yield f"rare {key}", 1
+
+
+SUMMED = {"mapper": spread, "reducer": reducers.Sum()}
+JOINED = {"mapper": postings, "combiner": lambda key, values: [n for some in values for n in some]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "rest"),
+    [
+        ({"mapper": spread}, {"the": 80, "cat": 40, "hat": 40, "0": 40, "rare 0": 1}, 1 / 80),
+        (SUMMED, {"0": 40}, 1),  # one value of each slice: one group is as big as another
+        (JOINED, {"the": 40, "cat": 40, "hat": 40, "0": 40}, 0),
+    ],
+    ids=["uncombined", "combined", "lists"],
+)
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_the_biggest_groups_of_any_job_with_a_reducer_are_shown(settings, values, rest, phase):
+    made = one_by_one(master(dict.fromkeys(range(40), LINES[0]), num_reducers=1, **settings))
+    job = made.start()
+    while job.record.phase != phase or (phase == "map" and job.status()["records"] < 40):
+        made.work.step(job.id)
+    said = asked(stranger(made), link(made, job, "view"), "application/json").json["skew"]
+    assert {key: n for key, n, _ in said["biggest"]} == values
+    sizes = [size for _, _, size in said["biggest"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert said["whole"] and said["rest"] == pytest.approx(rest * sizes[0])
+    page = stranger(made).get(link(made, job, "view"))
+    shown = [row.th.text for row in page.html.select("#skew h3 + table tr")]
+    assert shown == [key for key, _, _ in said["biggest"]]
+    assert ("no other has more than" in page.text) == bool(rest)
+
+
+def test_what_no_group_exceeds_holds_for_groups_that_go_on_from_block_to_block():
+    entries = [
+        Entry(((0,), 0), first, last, "s", groups, 9, None, Heaviest([], rest))
+        for first, last, groups, rest in (("a", "b", 2, 5), ("b", "b", 1, 7), ("b", "d", 2, 4))
+    ]
+    assert skew._unseen(entries) == 5 + 7 + 4
+    assert skew._unseen(entries[:1] + entries[2:]) == 9
+    assert skew._unseen(entries[1:2]) == 7
+
+
 # The same as text and as JSON
 
 
@@ -597,7 +649,7 @@ def test_control_characters_do_not_get_into_a_terminal():
 @pytest.fixture(scope="module")
 def thousand():
     """A job in its map phase, of 1,000 shards that all have a history."""
-    made = master({("a \"file\".txt", n): "word" for n in range(20_000)}, num_mappers=1000)
+    made = master({('a "file".txt', n): "word" for n in range(20_000)}, num_mappers=1000)
     job = made.start()
     while job.record.phase == "split":
         made.work.step(job.id)

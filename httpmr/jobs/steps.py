@@ -37,8 +37,8 @@ _LOOK_AT = 32
 _AIMED = 0.93  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
 _TOLD_TO_END = "Given up, to be done again: the process was told to end"
-# The reason names hosts and users: who sees keys and values need not see those.
-_AWAY = "Given up, to be done again: the store or another service was away; the server's log says why"
+# Its reason names hosts and users: who sees keys and values need not see those.
+_AWAY = "Given up, to be done again: a service was away, the store or another; see the server's log"
 
 
 class Stepper:

@@ -67,6 +67,18 @@ def between(least: float, most: float) -> str:
     return f"{low} {low_unit[1]} to {high} {unit[1]}" if low else f"at most {high} {unit[1]}"
 
 
+def size(count: int) -> str:
+    """Return so many bytes.
+
+    >>> size(999), size(1234567)
+    ('999 bytes', '1.2 MB')
+    """
+    for unit, bytes in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes:
+            return f"{count / bytes:.1f} {unit}"
+    return f"{count} bytes"
+
+
 def outline(rates: list[float], most: float) -> str:
     """Return the SVG path of bars without gaps, 1 wide each, 100 high at `most`.
 

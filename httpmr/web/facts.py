@@ -62,7 +62,7 @@ def _params(parameters: Parameters | None, values: Plain) -> Plain:
 
 def _skew(visit: Visit, record: Job, here: list[Task]) -> Plain | None:
     found = skew(visit, record, here) if record.state not in ENDED else None
-    return found if found is None or visit.sees else {**found, "biggest": []}
+    return found if found is None or visit.sees else {**found, "biggest": [], "rest": None}
 
 
 def actions(record: Job) -> list[str]:

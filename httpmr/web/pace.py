@@ -150,7 +150,7 @@ def idle(record: Job, tasks: list[Task], waiting: dict[str, float], now: float) 
     """Return the seconds for which a running job has waited for a driver; 0 = a slice runs."""
     if any(task.lease > now for task in tasks):
         return 0.0
-    since = [record.started, *(when for when, _, _ in record.acts), *waiting.values()]
+    since: list[float] = [record.started, *(when for when, _, _ in record.acts), *waiting.values()]
     for task in tasks:
         since += task.drivers.values()
         since += task.spans[-2:-1]

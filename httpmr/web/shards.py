@@ -9,7 +9,7 @@ from httpmr.state import Job, Plain, Task
 from httpmr.web.pace import UNITS
 from httpmr.web.routes import shard_name
 
-ROOM = 115_000  # bytes that the labels of all cells take, about: where they are many, each tells less
+ROOM = 115_000  # bytes of the labels of all cells: where there are many, each tells less
 LONGEST = 400  # bytes of a label
 KEY = 40  # characters of a key, at most
 

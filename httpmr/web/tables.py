@@ -5,7 +5,7 @@ from itertools import zip_longest
 from typing import Any
 
 from httpmr.state import Plain
-from httpmr.web.draw import between, moment, percent, rate, span
+from httpmr.web.draw import between, moment, percent, rate, size, span
 from httpmr.web.plain import text
 from httpmr.web.shards import cells
 
@@ -60,7 +60,11 @@ def job(known: Plain, commands: dict[str, str]) -> str:
         values = known["skew"]["values"]
         parts.append(table([[n, it] for n, it in enumerate(values)], ["partition", "values"]))
         if known["skew"]["biggest"]:
-            parts.append(table(known["skew"]["biggest"], ["biggest groups", "values"]))
+            heads = ["biggest groups", "values, at least", "bytes, about"]
+            parts.append(table(known["skew"]["biggest"], heads))
+            if known["skew"]["whole"] and known["skew"]["rest"]:
+                rest = size(known["skew"]["rest"])
+                parts.append(f"no other group has more than about {rest} yet\n")
     if known["counters"]:
         parts.append(table([list(it) for it in known["counters"].items()], ["counter", ""]))
     if known["bad"]:
