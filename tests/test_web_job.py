@@ -464,7 +464,7 @@ def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
     clock.pass_(1)
     page = web.get(link(made, job))
     assert "Stalled: no driver for 2 min" in page.text
-    assert page.html.select_one("#drive a#here") and "wget -q" in page.text
+    assert page.html.select_one("#drive button#here") and "wget -q" in page.text
     web.post(link(made, job) + "step")
     again = web.get(link(made, job)).text
     assert "Stalled" not in again and "Drivers in the last minute: program." in again
