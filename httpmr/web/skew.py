@@ -29,8 +29,8 @@ def skew(visit: "Visit", record: Job, tasks: list[Task]) -> Plain | None:
     """Return {"values": by partition, "uneven", "biggest", "rest", "whole"}, or None.
 
     `values` are as they are stored, that is combined. "biggest" are [key, values, bytes] of groups,
-    so many at least; "rest" are the bytes that any other has at most. Bytes are before compression,
-    and about. "whole" is False where only some blocks were looked at: then all is of those.
+    so many at least; "rest" are the bytes that any other has at most, or None. Bytes are before
+    compression, and about. "whole" is False where only some blocks were looked at: all is of those.
     """
     if not record.partitions or record.phase not in ("map", "merge", "reduce"):
         return None
@@ -59,8 +59,8 @@ def _look(runs: Runs, record: Job, tasks: list[Task]) -> Plain | None:
         "values": values,
         "uneven": max(values) * len(values) / sum(values),
         "biggest": groups,
-        "rest": rest,
-        "whole": all(len(some) < most and all(e.heaviest for e in some) for some in parts),
+        "rest": rest if all(entry.heaviest for some in parts for entry in some) else None,
+        "whole": all(len(some) < most for some in parts),
     }
 
 

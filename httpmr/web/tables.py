@@ -62,9 +62,9 @@ def job(known: Plain, commands: dict[str, str]) -> str:
         if known["skew"]["biggest"]:
             heads = ["biggest groups", "values, at least", "bytes, about"]
             parts.append(table(known["skew"]["biggest"], heads))
-            if known["skew"]["whole"] and known["skew"]["rest"]:
-                rest = size(known["skew"]["rest"])
-                parts.append(f"no other group has more than about {rest} yet\n")
+            if known["skew"]["rest"]:
+                yet = "yet" if known["skew"]["whole"] else "in the blocks looked at"
+                parts.append(f"no other has more than about {size(known['skew']['rest'])} {yet}\n")
     if known["counters"]:
         parts.append(table([list(it) for it in known["counters"].items()], ["counter", ""]))
     if known["bad"]:
