@@ -48,6 +48,7 @@ def test_a_key_too_long_to_note_counts_among_the_rest():
     found = heaviest(["x" * 300, "y"], [90, 10], range(101), SIZE)
     assert [it[0] for it in found.groups] == ["y"]
     assert found.rest == SIZE * 90 // 100
+    assert heaviest(["x" * 300, "y"], None, range(3), 20) == ([], 10)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -488,9 +488,9 @@ def test_what_loses_something_is_asked_for_twice(made, web):
     once = [form.action for form in page.forms.values()]
     sure = [form["action"] for form in page.html.select("details.sure form")]
     assert [action.rpartition("/")[2] for action in sure] == ["cancel", "delete"]
-    assert [action.rpartition("/")[2] for action in once if action not in sure] == [
-        "pause",
-    ]  # fmt: skip
+    rest = [action.rpartition("/")[2] for action in once if action not in sure]
+    assert rest == ["pause", "drive"]
+    assert page.html.select_one("#ask-cancel form").text.strip() == "Cancel the job"
 
 
 def test_start_again(made, web):

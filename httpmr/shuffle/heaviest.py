@@ -34,17 +34,23 @@ def heaviest(
     """
     scale = size / max(1, before[-1] - before[0])
     if counts is None and type(before) is range:  # one is as big as another
-        return Heaviest([[distinct[0], 1, int(scale)]], int(scale))
+        first = [[distinct[0], 1, int(scale)]] if _short(distinct[0]) else []
+        return Heaviest(first, int(scale))
     others = _weights(counts, before)
     least, most = size / scale / _SHARE, max(others)
     found = [n for n, weight in enumerate(others) if weight > least] if most > least else []
     found.sort(key=others.__getitem__, reverse=True)
     groups = []
     for n in found[:NOTED] or [others.index(most)]:
-        if len(codec.dumps(distinct[n])) <= _LONGEST_KEY:
+        if _short(distinct[n]):
             groups.append([distinct[n], counts[n] if counts else 1, int(others[n] * scale)])
             others[n] = 0
     return Heaviest(groups, int(max(others) * scale))
+
+
+def _short(key: Any) -> bool:
+    """Whether a key can be noted: an entry is one stored value, and holds two others whole."""
+    return len(codec.dumps(key)) <= _LONGEST_KEY
 
 
 def _weights(counts: Sequence[int] | None, before: Sequence[int]) -> list[int]:

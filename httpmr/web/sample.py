@@ -32,6 +32,7 @@ def tried(visit: Visit) -> pages.Answer:
         given=given,
         records=came.records[:SHOWN],
         results=came.results[:SHOWN],
+        more=[max(0, len(some) - SHOWN) for some in (came.records, came.results)],
         failed=[one for one in came.records if one.error],
         groups=came.bad,
         accounts=accounts(came),
