@@ -622,11 +622,14 @@ def test_the_same_facts_as_text(stopped):
     text = asked(stranger(stopped), link(stopped, job, "view"), "text/plain")
     assert text.content_type == "text/plain"
     assert "paused" in text.text and "secret value" in text.text and "map " in text.text
-    assert "secret value" not in asked(stranger(stopped), link(stopped, job), "text/plain").text
+    assert "Traceback (most recent call last)" in text.text
+    hidden = asked(stranger(stopped), link(stopped, job), "text/plain").text
+    assert "secret value" not in hidden and "Traceback" not in hidden
     done = master()
     said = asked(stranger(done), link(done, done.run(), "view"), "text/plain").text
     rows = [line.split() for line in said.splitlines()]
     assert ["progress", "100", "%"] in rows and ["lines", "12"] in rows and ["the", "24"] in rows
+    assert any(row[:1] == ["map"] and "█" in "".join(row) for row in rows)
 
 
 def test_a_refusal_as_text(made):

@@ -1,5 +1,6 @@
 """Numbers as a person reads them, and rates as the outline of a chart."""
 
+import math
 from datetime import UTC, datetime
 
 UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -77,6 +78,16 @@ def size(count: int) -> str:
         if count >= bytes:
             return f"{count / bytes:.1f} {unit}"
     return f"{count} bytes"
+
+
+def bars(rates: list[float]) -> str:
+    """Return the rates as a line of bars.
+
+    >>> bars([0, 1, 5, 10])
+    '·▁▄█'
+    """
+    most = max(rates) or 1
+    return "".join("·▁▂▃▄▅▆▇█"[math.ceil(8 * rate / most)] for rate in rates)
 
 
 def outline(rates: list[float], most: float) -> str:

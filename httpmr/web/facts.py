@@ -3,6 +3,8 @@
 Below view there is no key, no value and no error in it.
 """
 
+from itertools import islice
+
 from httpmr.jobs.status import status
 from httpmr.ledger import waiting
 from httpmr.params import Parameters
@@ -30,7 +32,8 @@ def facts(visit: Visit) -> Plain:
     idle = pace.idle(record, every, busy, now) if running else None
     stalled_since = now - idle if idle is not None and idle >= pace.STALLED else None
     visit.work.heard(record, stalled_since)
-    bad = job.bad_records if sees and record.bad_records else []
+    aside = record.bad_records if sees else 0
+    bad = list(islice(visit.work.ledger.bad(record), BAD_SHOWN)) if aside else []
     return known | {
         "now": now,
         "acts": [
@@ -48,8 +51,8 @@ def facts(visit: Visit) -> Plain:
         "skew": _skew(visit, record, here),
         "traceback": (record.error or {}).get("traceback") if sees else None,
         "at_fault": "past" in (record.error or {}),
-        "bad": bad[:BAD_SHOWN],
-        "bad_not_shown": max(0, len(bad) - BAD_SHOWN),
+        "bad": bad,
+        "bad_not_shown": max(0, aside - len(bad)),
         "results": output.first_rows(visit) if sees and record.state == "done" else None,
         "actions": actions(record),
     }
