@@ -13,7 +13,7 @@ from httpmr.state import PHASES, Job, Plain, Task
 Span = tuple[float, float, float]
 """A stretch of work: when it began, when it ended, and how many records."""
 
-UNITS = {"map": "records", "merge": "groups", "reduce": "groups"}
+UNITS = {"map": "records", "merge": "values", "reduce": "groups"}
 LATELY = 60.0  # seconds: what counts as now, for rates and drivers
 STALLED = 120.0  # seconds without a driver
 BUCKETS = 60  # of the chart, at most
