@@ -10,7 +10,7 @@ from httpmr.web.pace import UNITS
 from httpmr.web.routes import shard_name
 
 ROOM = 115_000  # bytes of the labels of all cells: where there are many, each tells less
-LONGEST = 400  # bytes of a label
+LONGEST = 280  # bytes of a label
 KEY = 40  # characters of a key, at most
 
 Show = Callable[[Any], str]
@@ -96,7 +96,7 @@ def _facts(it: Plain, unit: str, most: int, show: Show) -> Iterator[str]:
         after, until = it["range"]
         yield f"from {_end(after, 'the start', most, show)} to {_end(until, 'the end', most, show)}"
     if it.get("error"):
-        yield _short(it["error"]["message"], 6 * most)
+        yield _short(it["error"]["message"], 3 * most)
     if it["deaths"]:
         yield _many(it["deaths"], "requests") + " died here"
     yield _many(it["records"], unit)
