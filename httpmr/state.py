@@ -170,6 +170,7 @@ class Task(Record):
     records: int = 0
     counters: Counters = field(default_factory=dict)
     bad: int = 0
+    error: Plain | None = None  # the last that went wrong in it: "message", "when"
     done: bool = False
     notes: Plain = field(default_factory=dict)  # what a phase must remember from slice to slice
     drivers: dict[str, float] = field(default_factory=dict)  # who claimed it: see `ledger.pulse`

@@ -150,7 +150,7 @@ def test_a_whole_job(anew, event, stage, mount):
     started = page.form.submit()
     assert started.headers["Location"].startswith(f"{mount}/")
     job = started.follow()
-    way = follow(web, job.html.select_one("a.button")["href"])
+    way = follow(web, job.html.select_one("#drive form")["action"])
     assert (way[-1][1].status_int, "Done." in way[-1][1]) == (200, True)
     assert all(url.startswith(f"{mount}/") for url, _ in way)
     assert web.app.asked > len(way) > 10

@@ -133,7 +133,7 @@ def test_a_whole_job(site):
     assert started.status_int == 303
     job = web.get(started.headers["Location"])
     assert "ann" in job
-    way = follow(web, job.html.select_one("a.button")["href"])
+    way = follow(web, job.html.select_one("#drive form")["action"])
     assert "Done." in way[-1][1]
     assert output(made.latest()) == COUNTS
     answer = web.get(f"{started.headers['Location']}output?key=B%C3%A4r")
@@ -218,7 +218,7 @@ def test_flask_sqlalchemy_in_an_app_factory(database_url, monkeypatch):
     page = web.get("/login").follow()
     assert "exactly once" in page
     job = page.form.submit().follow()
-    follow(web, job.html.select_one("a.button")["href"])
+    follow(web, job.html.select_one("#drive form")["action"])
     with app.app_context():
         counts = {word.word: word.count for word in db.session.query(Word)}
         assert counts == {"der": 12, "bär": 12, "0": 4, "1": 4, "2": 4}

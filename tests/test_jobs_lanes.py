@@ -9,6 +9,7 @@ from jobslib import Faulty, carried, dump, made, same, to_phase
 
 from httpmr.budget import Budget
 from httpmr.jobs import Address
+from httpmr.ledger.places import waiting_key
 from httpmr.stores import MemoryStore, SQLStore
 
 ONE = Budget.records(1)
@@ -76,7 +77,9 @@ def test_a_lane_that_finds_no_room_waits_where_it_is_and_does_nothing():
     def act():
         before = dump(jobs.store)
         seen.extend((other.step(job.id), other.step(job.id, free)))
-        assert dump(jobs.store) == before  # no shard is asked to give anything away, either
+        after = dump(jobs.store)
+        del after[waiting_key(job.id)]
+        assert after == before  # no shard is asked to give anything away, either
 
     mapper.act = act
     jobs.step(job.id, Address("map", (0,), 0), ONE)

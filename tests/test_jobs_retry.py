@@ -16,6 +16,7 @@ from httpmr.budget import Budget
 from httpmr.engine import fold, plan
 from httpmr.errors import OutputError, Unfit, UnknownJob
 from httpmr.jobs import Jobs, control
+from httpmr.ledger import want
 from httpmr.sinks import JSONLines, Memory, SQLTable
 from httpmr.sources import Memory as Records
 from httpmr.stores import MemoryStore, SQLStore
@@ -189,7 +190,7 @@ class TestRecords:
         while job.record.phase != "map":
             jobs.step(job.id)
         while job.record.phase == "map":
-            jobs.ledger.want(job.record)
+            want(jobs.store, job.record)
             jobs.step(job.id, budget=Budget.records(2))
         carried(jobs, job)
         assert {len(bad["shard"]) for bad in job.bad_records} == {2, 3}

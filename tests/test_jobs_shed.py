@@ -7,6 +7,7 @@ from faults import Clock
 from jobslib import made
 
 from httpmr.budget import Budget
+from httpmr.ledger import want, wanted
 from httpmr.sources import Memory, TextFiles
 from httpmr.stores import MemoryStore, SQLStore
 
@@ -63,11 +64,11 @@ def test_a_lane_that_finds_nothing_free_is_given_half(store, clock):
     (only,) = job.shards()
     held = jobs.ledger.claim(only, 60)
     assert jobs.step(job.id).did == "busy"
-    assert jobs.ledger.wanted(job.record)
+    assert wanted(jobs.store, job.record)
     jobs.ledger.release(held)
     jobs.step(job.id, budget=Budget.records(5))
     assert [task.shard for task in job.shards()] == [(0,), (0, -1)]
-    assert not jobs.ledger.wanted(job.record), "one mark, one share"
+    assert not wanted(jobs.store, job.record), "one mark, one share"
     jobs.step(job.id, budget=Budget.records(5))
     assert len(job.shards()) == 2
 
@@ -109,7 +110,7 @@ def test_a_file_that_changes_is_seen_by_what_was_shed(tmp_path, clock):
     store = MemoryStore(clock=clock)
     jobs = hot(store, clock, source=TextFiles(str(path)), mapper=lambda key, line: [(1, key[1])])
     job = to_map(jobs)
-    jobs.ledger.want(job.record)
+    want(jobs.store, job.record)
     jobs.step(job.id, budget=Budget.records(5))
     jobs.ledger.claim(job.shards()[0], 60)  # what was shed is next
     jobs.step(job.id, budget=Budget.records(5))  # the same file as before
@@ -124,7 +125,7 @@ def test_the_mark_goes_with_the_job(clock):
     store = MemoryStore(clock=clock)
     jobs = hot(store, clock, source=Memory({1: 1}))
     job = to_map(jobs)
-    jobs.ledger.want(job.record)
+    want(jobs.store, job.record)
     while jobs.step(job.id).job.state == "running":
         pass
-    assert not jobs.ledger.wanted(job.record)
+    assert not wanted(jobs.store, job.record)

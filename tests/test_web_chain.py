@@ -407,7 +407,7 @@ def test_head_does_nothing(made, web):
         answer = web.head(url)
         assert answer.status_int == 200 and answer.body == b""
     assert job.status()["slices"] == 0 and len(made.jobs()) == 1
-    web.head(link(made, job)[:-2] + "x/drive", status=404)
+    web.head(link(made, job)[:-1] + "x/drive", status=404)
 
 
 def test_a_same_origin_click_runs(made, web):

@@ -53,3 +53,29 @@ def test_a_job_knows_who_drove_it():
     names = [name for some in tasks.values() for task in some for name in task.drivers]
     assert kinds(names) == {"curl": 1, "wget": 1}
     assert "203.0.113.9" not in repr(tasks)
+
+
+def test_who_skips_a_record_drives_nothing():
+    def mapper(key, line):
+        if key == 3:
+            raise LookupError
+        return [(key, line)]
+
+    made = one_by_one(master(mapper=mapper, num_mappers=1))
+    job = made.start()
+    while job.state == "running":
+        made.work.step(job.id, driver="wget 1a2b")
+    made.work.skip(job.id)
+    assert [set(task.drivers) for task in job.shards()] == [{"wget 1a2b"}]
+
+
+def test_a_driver_that_finds_nothing_to_do_is_among_those_seen():
+    made = one_by_one(master(num_mappers=1))
+    job = made.start()
+    while job.record.phase != "map":
+        made.work.step(job.id)
+    made.work.ledger.claim(job.shards()[0], 60, "wget 1a2b")
+    agent = {"User-Agent": "curl/8"}
+    assert stranger(made).post(f"{link(made, job)}step", headers=agent).json["did"] == "busy"
+    page = stranger(made).get(link(made, job))
+    assert "curl, this machine, wget" in page.html.select_one(".hero").text

@@ -20,12 +20,15 @@ from weblib import (
     words,
 )
 
-from httpmr import counters
+from httpmr import counters, reducers
 from httpmr.errors import InputError, JobError
 from httpmr.interfaces import Batch
 from httpmr.ledger import places
+from httpmr.shuffle.heaviest import Heaviest
+from httpmr.shuffle.reading import Entry
 from httpmr.sinks import Memory
 from httpmr.stores import MemoryStore
+from httpmr.web import skew
 
 EVIL = "<script>alert(1)</script>\"'&{{7919*7907}}"
 
@@ -444,6 +447,26 @@ def test_a_shard_that_the_job_stopped_at_tells_its_error(stopped):
         assert ("secret value" in page.text) == sees
 
 
+def test_a_shard_tells_its_last_error_when_the_job_has_gone_on():
+    def mapper(key, line):
+        if key == 1:
+            raise LookupError("secret value")
+        return words(key, line)
+
+    made = one_by_one(master(mapper=mapper, max_bad_records=1, num_mappers=3))
+    job = made.start()
+    while not job.record.bad_records:
+        made.work.step(job.id)
+    assert job.state == "running"
+    for scope, sees in (("view", True), ("drive", False)):
+        page = stranger(made).get(link(made, job, scope))
+        labels = [cell["aria-label"] for cell in page.html.select(".grid a")]
+        assert sum("secret value" in label for label in labels) == sees
+        [name] = ["".join(map(str, task.shard)) for task in job.shards() if task.bad]
+        full = stranger(made).get(f"{link(made, job, scope)}?shard={name}").html
+        assert ("secret value" in full.select_one("#shard").text) == sees
+
+
 def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
     clock = Clock()
     made.work.store._clock = clock
@@ -455,7 +478,7 @@ def test_a_job_that_nobody_drives_is_stalled_and_says_how_to_go_on(made):
     clock.pass_(1)
     page = web.get(link(made, job))
     assert "Stalled: no driver for 2 min" in page.text
-    assert page.html.select_one("#drive a#here") and "wget -q" in page.text
+    assert page.html.select_one("#drive button#here") and "wget -q" in page.text
     web.post(link(made, job) + "step")
     again = web.get(link(made, job)).text
     assert "Stalled" not in again and "Drivers in the last minute: program." in again
@@ -479,9 +502,9 @@ def test_what_loses_something_is_asked_for_twice(made, web):
     once = [form.action for form in page.forms.values()]
     sure = [form["action"] for form in page.html.select("details.sure form")]
     assert [action.rpartition("/")[2] for action in sure] == ["cancel", "delete"]
-    assert [action.rpartition("/")[2] for action in once if action not in sure] == [
-        "pause",
-    ]  # fmt: skip
+    rest = [action.rpartition("/")[2] for action in once if action not in sure]
+    assert rest == ["pause", "drive"]
+    assert page.html.select_one("#ask-cancel form").text.strip() == "Cancel the job"
 
 
 def test_start_again(made, web):
@@ -537,6 +560,55 @@ def test_skew_is_told_before_reduce_begins_and_keys_to_those_who_may():
     assert "times its share" in drive.text and "giant" not in drive.text
 
 
+def postings(key, line):
+    yield from ((word, [key] * 20) for word in line.split())
+
+
+def spread(key, line):
+    yield from words(key, line)
+    yield f"rare {key}", 1
+
+
+SUMMED = {"mapper": spread, "reducer": reducers.Sum()}
+JOINED = {"mapper": postings, "combiner": lambda key, values: [n for some in values for n in some]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "rest"),
+    [
+        ({"mapper": spread}, {"the": 80, "cat": 40, "hat": 40, "0": 40, "rare 0": 1}, 1 / 80),
+        (SUMMED, {"0": 40}, 1),  # one value of each slice: one group is as big as another
+        (JOINED, {"the": 40, "cat": 40, "hat": 40, "0": 40}, 0),
+    ],
+    ids=["uncombined", "combined", "lists"],
+)
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_the_biggest_groups_of_any_job_with_a_reducer_are_shown(settings, values, rest, phase):
+    made = one_by_one(master(dict.fromkeys(range(40), LINES[0]), num_reducers=1, **settings))
+    job = made.start()
+    while job.record.phase != phase or (phase == "map" and job.status()["records"] < 40):
+        made.work.step(job.id)
+    said = asked(stranger(made), link(made, job, "view"), "application/json").json["skew"]
+    assert {key: n for key, n, _ in said["biggest"]} == values
+    sizes = [size for _, _, size in said["biggest"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert said["whole"] and said["rest"] == pytest.approx(rest * sizes[0])
+    page = stranger(made).get(link(made, job, "view"))
+    shown = [row.th.text for row in page.html.select("#skew h3 + table tbody tr")]
+    assert shown == [key for key, _, _ in said["biggest"]]
+    assert ("no other has more than" in page.text) == bool(rest)
+
+
+def test_what_no_group_exceeds_holds_for_groups_that_go_on_from_block_to_block():
+    entries = [
+        Entry(((0,), 0), first, last, "s", groups, 9, None, Heaviest([], rest))
+        for first, last, groups, rest in (("a", "b", 2, 5), ("b", "b", 1, 7), ("b", "d", 2, 4))
+    ]
+    assert skew._unseen(entries) == 5 + 7 + 4
+    assert skew._unseen(entries[:1] + entries[2:]) == 9
+    assert skew._unseen(entries[1:2]) == 7
+
+
 # The same as text and as JSON
 
 
@@ -564,11 +636,14 @@ def test_the_same_facts_as_text(stopped):
     text = asked(stranger(stopped), link(stopped, job, "view"), "text/plain")
     assert text.content_type == "text/plain"
     assert "paused" in text.text and "secret value" in text.text and "map " in text.text
-    assert "secret value" not in asked(stranger(stopped), link(stopped, job), "text/plain").text
+    assert "Traceback (most recent call last)" in text.text
+    hidden = asked(stranger(stopped), link(stopped, job), "text/plain").text
+    assert "secret value" not in hidden and "Traceback" not in hidden
     done = master()
     said = asked(stranger(done), link(done, done.run(), "view"), "text/plain").text
     rows = [line.split() for line in said.splitlines()]
     assert ["progress", "100", "%"] in rows and ["lines", "12"] in rows and ["the", "24"] in rows
+    assert any(row[:1] == ["map"] and "█" in "".join(row) for row in rows)
 
 
 def test_a_refusal_as_text(made):
@@ -591,7 +666,7 @@ def test_control_characters_do_not_get_into_a_terminal():
 @pytest.fixture(scope="module")
 def thousand():
     """A job in its map phase, of 1,000 shards that all have a history."""
-    made = master({n: f"word{n % 97}" for n in range(20_000)}, num_mappers=1000)
+    made = master({('a "file".txt', n): "word" for n in range(20_000)}, num_mappers=1000)
     job = made.start()
     while job.record.phase == "split":
         made.work.step(job.id)
@@ -601,6 +676,7 @@ def thousand():
         spans = [number for n in range(12) for number in (1e9 + n + 0.5, 1e9 + n + 1.25, 12345)]
         drivers = {f"wget {n:04x}": 1e9 + n for n in range(4)}
         worked = {"slice": 12, "records": 12 * 12345, "progress": 0.5, "cursor": task.until}
+        worked |= {"error": {"message": f"LookupError: {'no such <thing>' * 20}", "when": 1e9}}
         full = replace(task, spans=spans, drivers=drivers, **worked)
         places.put(batch, places.task_key(task), full)
         if len(batch.puts) == 300:
@@ -615,7 +691,9 @@ def test_the_page_of_a_thousand_shards_is_small_and_quick(thousand, scope):
     made, job = thousand
     web, url = stranger(made), link(made, job, scope)
     page = web.get(url)
-    assert len(page.html.select(".grid a")) == 1000
+    labels = [cell["aria-label"] for cell in page.html.select(".grid a")]
+    assert len(labels) == 1000
+    assert all((" at " in label and " from " in label) == (scope == "view") for label in labels)
     assert len(page.body) < 200_000
     spent = []
     for _ in range(10):  # the least: what else the machine does is no part of it

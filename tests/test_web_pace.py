@@ -81,15 +81,18 @@ def test_drivers_are_those_of_the_last_minute_and_those_at_work():
         task(1, drivers={"c": 20.0}, lease=1001.0),
         task(2, drivers={"b": 990.0}),
     ]
-    assert pace.drivers(tasks, 1000.0) == {"b": 990.0, "c": 20.0}
+    assert pace.drivers(tasks, {}, 1000.0) == {"b": 990.0, "c": 20.0}
+    waiting = {"d": 960.0, "e": 930.0, "b": 995.0}
+    assert set(pace.drivers(tasks, waiting, 1000.0)) == {"b", "c", "d"}
 
 
 def test_how_long_nobody_drove():
-    assert pace.idle(JOB, [task()], 1130.0) == 130.0
-    assert pace.idle(JOB, [task(drivers={"a": 1100.0})], 1130.0) == 30.0
-    assert pace.idle(JOB, [task(spans=[1100.0, 1120.0, 5])], 1130.0) == 10.0
-    assert pace.idle(JOB, [task(), task(1, lease=1131.0)], 1130.0) == 0.0
-    assert pace.idle(replace(JOB, acts=[[1129.0, "ann", "resume"]]), [task()], 1130.0) == 1.0
+    assert pace.idle(JOB, [task()], {}, 1130.0) == 130.0
+    assert pace.idle(JOB, [task(drivers={"a": 1100.0})], {}, 1130.0) == 30.0
+    assert pace.idle(JOB, [task(spans=[1100.0, 1120.0, 5])], {}, 1130.0) == 10.0
+    assert pace.idle(JOB, [task(), task(1, lease=1131.0)], {}, 1130.0) == 0.0
+    assert pace.idle(JOB, [task()], {"a": 1125.0}, 1130.0) == 5.0
+    assert pace.idle(replace(JOB, acts=[[1129.0, "ann", "resume"]]), [task()], {}, 1130.0) == 1.0
 
 
 def test_the_chart_holds_each_record_once():

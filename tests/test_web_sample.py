@@ -28,6 +28,12 @@ def test_the_page_shows_records_pairs_and_results_and_nothing_is_written():
     assert page.html.find("button", string="Try again")
 
 
+def test_where_there_are_many_it_says_how_many_more():
+    web = client(master({n: f"word{n}" for n in range(70)}))
+    page = web.post("/sample", csrf(web))
+    assert page.text.count("and 20 more") == 2
+
+
 def test_what_failed_is_told_and_escaped():
     def mapper(key, line):
         if key == 3:

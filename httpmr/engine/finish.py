@@ -60,6 +60,6 @@ def superseded(store: OrderedStore, job: str, tail: Shard) -> Iterator[bytes]:
 def leftovers(store: OrderedStore, job: str) -> Iterator[bytes]:
     """Yield the store keys of a job's intermediate data, none of its blocks read."""
     yield from Runs(store).keys(job)
-    for name in ("receipt", "wanted"):
+    for name in ("receipt", "wanted", "waiting"):
         for key, _ in store.scan(*keys.span((job, name))):
             yield key

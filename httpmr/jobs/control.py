@@ -13,7 +13,7 @@ from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.jobs.deleted import noted
 from httpmr.ledger import PAGE, Ledger
 from httpmr.shuffle import output
-from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after
+from httpmr.state import ENDED, PHASES, Bad, Job, Outcome, after, replace
 
 ACTS = 20
 """So many acts of operators a job remembers: the first, and the latest."""
@@ -95,6 +95,7 @@ def _skip(ledger: Ledger, job: Job, lease: float, by: str) -> Job:
     claimed = ledger.claim(task, lease)
     if claimed is None:
         raise Unfit("another request holds the shard; skip again in a moment", state=job.state)
+    claimed = replace(claimed, drivers=task.drivers)  # whoever skips it drives nothing
     past = error["past"]
     bad = {name: error[name] for name in ("key", "message", "traceback", "kind")}
     still = {n: getattr(task, n) for n in ("cursor", "marks", "progress", "level", "notes")}

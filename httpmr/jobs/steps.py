@@ -27,7 +27,7 @@ from httpmr.interfaces import Join, Pair, Slice
 from httpmr.jobs.lease import Lease
 from httpmr.jobs.step import Address, Step
 from httpmr.jobs.version import checked, versions
-from httpmr.ledger import Lanes, Ledger, receipt
+from httpmr.ledger import Lanes, Ledger, receipt, waits, want, wanted
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
 from httpmr.state import ENDED, Job, Outcome, Task
@@ -36,6 +36,9 @@ _log = logging.getLogger("httpmr.slice")
 _LOOK_AT = 32
 _AIMED = 0.93  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
+_TOLD_TO_END = "Given up, to be done again: the process was told to end"
+# Its reason names hosts and users: who sees keys and values need not see those.
+_AWAY = "Given up, to be done again: a service was away, the store or another; see the server's log"
 
 
 class Stepper:
@@ -71,7 +74,7 @@ class Stepper:
         job = checked(self.ledger, job, self.versions)
         place = self.lanes.room()
         if place is None and job.state == "running":
-            return Step("busy", job, at)  # and no shard need be given away for this lane
+            return self._busy(job, at, driver)  # and no shard need be given away for this lane
         job = self._turned(job)
         if place is None or job.state != "running":
             return Step("stale", job, None)
@@ -85,8 +88,8 @@ class Stepper:
                 task = None
         if task is None:
             if job.phase == "map":
-                self.ledger.want(job)
-            return Step("busy", job, self.here(job))
+                want(self.ledger.store, job)
+            return self._busy(job, self.here(job), driver)
         seconds = 2 * self.recipe.slice_seconds + 2
         claimed = self.ledger.claim(task, seconds, driver, place(task))
         if claimed is None:
@@ -104,6 +107,10 @@ class Stepper:
             return Step("slice", job, Address(task.phase, task.shard, task.slice))
         job = self._turned(job)
         return Step("slice", job, self.here(job))
+
+    def _busy(self, job: Job, next: Address | None, driver: str) -> Step:
+        waits(self.ledger.store, job, driver)
+        return Step("busy", job, next)
 
     def here(self, job: Job) -> Address | None:
         """Return the slice a lane should ask for: a free one, or else one that is leased."""
@@ -200,7 +207,7 @@ class Stepper:
 
     def _shared(self, job: Job, task: Task, outcome: Outcome) -> Outcome:
         """The outcome with half of what is left given away, if another lane stands idle."""
-        if task.phase != "map" or not outcome.marks or not self.ledger.wanted(job):
+        if task.phase != "map" or not outcome.marks or not wanted(self.ledger.store, job):
             return outcome
         return engine.shed(task, outcome)
 
@@ -275,8 +282,11 @@ class Stepper:
 
     def _let_go(self, task: Task, error: BaseException) -> None:
         """Give the lease back; where the process is told to end, that may be for what it was at."""
-        passing = isinstance(error, (Exception, KeyboardInterrupt))
+        why = _TOLD_TO_END if isinstance(error, KeyboardInterrupt) else _AWAY
         try:
-            (self.ledger.release if passing else self.ledger.expire)(task)
+            if isinstance(error, (Exception, KeyboardInterrupt)):
+                self.ledger.release(task, why)
+            else:
+                self.ledger.expire(task)
         except Exception:  # the lease runs out by itself
             _log.debug("job %s: a lease could not be released", task.job)

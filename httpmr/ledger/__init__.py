@@ -4,6 +4,7 @@ from httpmr.ledger.aside import bad_entries, bad_key
 from httpmr.ledger.lanes import Lanes
 from httpmr.ledger.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger
 from httpmr.ledger.places import receipt
+from httpmr.ledger.waiting import waiting, waits, want, wanted
 
 __all__ = [
     "LONGEST_LEASE",
@@ -14,4 +15,8 @@ __all__ = [
     "bad_entries",
     "bad_key",
     "receipt",
+    "waiting",
+    "waits",
+    "want",
+    "wanted",
 ]

@@ -14,8 +14,9 @@ from httpmr import codec, counters, keys
 from httpmr.errors import Conflict
 from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.ledger.aside import bad_entries
+from httpmr.ledger.mishaps import lost, mishap
 from httpmr.ledger.outcomes import finish, judge, judged
-from httpmr.ledger.places import job_key, put, task_key, wanted_key
+from httpmr.ledger.places import job_key, put, task_key
 from httpmr.ledger.pulse import seen
 from httpmr.state import ENDED, Job, Outcome, Plain, Shard, Task, after, replace
 
@@ -122,6 +123,7 @@ class Ledger:
             takeovers=takeovers,
             pace=max(task.pace / 2, SLOWEST) if taken_over else task.pace,
             drivers=seen(task.drivers, driver, now),
+            error=lost(task, now) if taken_over else task.error,
         )
         batch = Batch()
         claimed = put(batch, task_key(task), claimed, task.stored)
@@ -154,17 +156,21 @@ class Ledger:
         if self.store.get([key]).get(key) != task.stored:
             raise Conflict("the lease was taken over", key=key)
 
-    def release(self, task: Task) -> None:
-        """Give a lease back without having done anything; a lost one is let go silently."""
-        self._end(task, 0.0)
+    def release(self, task: Task, why: str = "") -> None:
+        """Give a lease back without having done anything; a lost one is let go silently.
+
+        `why` is kept as the shard's last error.
+        """
+        error = mishap(why, self.store.now()) if why else task.error
+        self._end(replace(task, lease=0.0, error=error))
 
     def expire(self, task: Task) -> None:
         """Let a lease have run out now: whoever has it dies, and is in time to say so."""
-        self._end(task, self.store.now())
+        self._end(replace(task, lease=self.store.now()))
 
-    def _end(self, task: Task, lease: float) -> None:
+    def _end(self, task: Task) -> None:
         batch = Batch()
-        put(batch, task_key(task), replace(task, lease=lease), task.stored)
+        put(batch, task_key(task), task, task.stored)
         with suppress(Conflict):
             self.store.commit(batch)
 
@@ -233,22 +239,6 @@ class Ledger:
         for key, value in self.store.scan(*keys.span((id, "receipt"))):
             if tail is None or keys.unpack(key)[2][1:] == tail:
                 yield codec.loads(value)
-
-    # Help wanted
-
-    def want(self, job: Job) -> None:
-        """Leave a mark that a lane found no free shard, so that a long one sheds half its rest."""
-        if self.wanted(job):
-            return
-        batch = Batch()
-        batch.expect(job_key(job.recipe, job.id), job.stored)
-        batch.put(wanted_key(job.id), b"")
-        with suppress(Conflict):
-            self.store.commit(batch)
-
-    def wanted(self, job: Job) -> bool:
-        """Tell whether such a mark is there. The commit that sheds removes it."""
-        return bool(self.store.get([wanted_key(job.id)]))
 
     # Pages
 

@@ -3,6 +3,7 @@
 from httpmr import counters
 from httpmr.interfaces import Batch
 from httpmr.ledger.aside import put_bad
+from httpmr.ledger.mishaps import met
 from httpmr.ledger.places import put, task_key, wanted_key
 from httpmr.ledger.pulse import spent
 from httpmr.state import Job, Outcome, Plain, Task, after, replace
@@ -43,6 +44,7 @@ def finish(batch: Batch, task: Task, outcome: Outcome, aside: bool, took: float 
         records=task.records + outcome.records * counts,
         counters=counters.add(task.counters, outcome.counters),
         spans=spent(task.spans, began, began + took, outcome.records * counts),
+        error=met(task, outcome, began + took),
         done=outcome.done,
     )
     finished = replace(finished, **outcome.become)

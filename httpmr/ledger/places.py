@@ -6,7 +6,7 @@
 (job, phase, "done", shard)        -> one that has none
 (job, "bad", shard, phase, slice)  -> a record or group put aside
 (job, "receipt", shard, slice)     -> what the sink's `write` returned
-(job, "wanted")                    -> a lane found no free shard in the map phase
+(job, "wanted"), (job, "waiting")  -> lanes that found nothing to do: see `waiting`
 ("lanes", recipe)                  -> which tasks take a place, where places are few: see `lanes`
 """
 
@@ -27,6 +27,10 @@ def task_key(task: Task) -> bytes:
 
 def wanted_key(job_id: str) -> bytes:
     return keys.pack((job_id, "wanted"))
+
+
+def waiting_key(job_id: str) -> bytes:
+    return keys.pack((job_id, "waiting"))
 
 
 def put(batch: Batch, key: bytes, record: R, *expected: bytes | None) -> R:

@@ -16,6 +16,7 @@ from zlib import crc32
 from httpmr import codec, keys
 from httpmr.errors import Damaged, Unstorable
 from httpmr.interfaces import VALUE_BYTES, By, Pair
+from httpmr.shuffle.heaviest import Heaviest, heaviest
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -50,6 +51,7 @@ class Block(NamedTuple):
     kind: str  # "s", "b", "i": all keys are str, bytes, int and sort natively; "" = by pack
     groups: int
     values: int
+    heaviest: Heaviest
     data: bytes
 
 
@@ -134,7 +136,8 @@ def cut(columns: Columns) -> Iterator[Block]:
                 value=piece.values[0],
             )
         held = len(piece.values)
-        yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, data)
+        noted = heaviest(piece.keys, piece.counts, before[at : at + held + 1], len(raw))
+        yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, noted, data)
         step = _step(before, at + held, (before[at + held] - before[at]) / len(raw))
         at += held
 

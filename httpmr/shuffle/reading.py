@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from httpmr.interfaces import By
 from httpmr.shuffle.blocks import Columns
+from httpmr.shuffle.heaviest import Heaviest
 from httpmr.state import Place
 
 Read = Callable[[list[Any]], list[Columns]]
@@ -37,6 +38,7 @@ class Entry(NamedTuple):
     groups: int
     values: int
     ref: Any
+    heaviest: Heaviest | None = None  # not known of what an older version stored
 
 
 def native(key: Any) -> Any:

@@ -1,6 +1,6 @@
 """The shuffle over any OrderedStore: where blocks and their index are kept.
 
-    (job, "index", partition, level, shard, slice, n) -> first and last key, kind, sizes
+    (job, "index", partition, level, shard, slice, n) -> first and last key, kind, sizes, biggest
     (job, "block", partition, level, shard, slice, n) -> the block
 
 User keys never stand in store keys. The run of a slice is (shard, slice), so that a scan gives
@@ -16,6 +16,7 @@ from httpmr import codec, keys
 from httpmr.errors import Damaged
 from httpmr.interfaces import Batch, By, IntermediateStore, OrderedStore
 from httpmr.shuffle.blocks import Block, Columns, unpack
+from httpmr.shuffle.heaviest import Heaviest
 from httpmr.shuffle.merge import Groups, merge
 from httpmr.shuffle.reading import Entry
 from httpmr.state import Place, Shard
@@ -54,7 +55,8 @@ class Runs(IntermediateStore):
         for partition, level, shard, slice, n, block in blocks:
             place = (partition, level, shard, slice, n)
             batch.put(keys.pack((job, self.block, *place)), block.data)
-            batch.put(keys.pack((job, self.index, *place)), codec.dumps(list(block[:5])))
+            told = codec.dumps([*block[:5], *block.heaviest])
+            batch.put(keys.pack((job, self.index, *place)), told)
 
     def entries(
         self, job: str, partition: int, level: int, since: Place | None = None
@@ -65,8 +67,9 @@ class Runs(IntermediateStore):
             start, _ = keys.span((job, self.index, partition, level, *since))
         for key, value in self.store.scan(start, stop):
             place = keys.unpack(key)[2:]
-            first, last, kind, groups, values = codec.loads(value)
-            yield Entry(place[2:4], first, last, kind, groups, values, place)
+            first, last, kind, groups, values, *noted = codec.loads(value)
+            big = Heaviest(*noted) if noted else None
+            yield Entry(place[2:4], first, last, kind, groups, values, place, big)
 
     def fold(
         self, job: str, partition: int, level: int, since: Place | None = None, fan_in: int = FAN_IN

@@ -1,5 +1,6 @@
 """Numbers as a person reads them, and rates as the outline of a chart."""
 
+import math
 from datetime import UTC, datetime
 
 UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -65,6 +66,28 @@ def between(least: float, most: float) -> str:
     if most < 2 * low_unit[0]:
         return f"about {low} {low_unit[1]}"
     return f"{low} {low_unit[1]} to {high} {unit[1]}" if low else f"at most {high} {unit[1]}"
+
+
+def size(count: int) -> str:
+    """Return so many bytes.
+
+    >>> size(999), size(1234567)
+    ('999 bytes', '1.2 MB')
+    """
+    for unit, bytes in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes:
+            return f"{count / bytes:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def bars(rates: list[float]) -> str:
+    """Return the rates as a line of bars.
+
+    >>> bars([0, 1, 5, 10])
+    '·▁▄█'
+    """
+    most = max(rates) or 1
+    return "".join("·▁▂▃▄▅▆▇█"[math.ceil(8 * rate / most)] for rate in rates)
 
 
 def outline(rates: list[float], most: float) -> str:

@@ -3,7 +3,10 @@
 Below view there is no key, no value and no error in it.
 """
 
+from itertools import islice
+
 from httpmr.jobs.status import status
+from httpmr.ledger import waiting
 from httpmr.params import Parameters
 from httpmr.state import ENDED, Job, Plain, Task, after
 from httpmr.web import output, pace, shards
@@ -25,10 +28,12 @@ def facts(visit: Visit) -> Plain:
     running = record.state == "running"
     known = status(record, here, sees)
     told = pace.phases(record, tasks, now)
-    idle = pace.idle(record, every, now) if running else None
+    busy = waiting(visit.work.store, record.id) if running else {}
+    idle = pace.idle(record, every, busy, now) if running else None
     stalled_since = now - idle if idle is not None and idle >= pace.STALLED else None
     visit.work.heard(record, stalled_since)
-    bad = job.bad_records if sees and record.bad_records else []
+    aside = record.bad_records if sees else 0
+    bad = list(islice(visit.work.ledger.bad(record), BAD_SHOWN)) if aside else []
     return known | {
         "now": now,
         "acts": [
@@ -38,7 +43,7 @@ def facts(visit: Visit) -> Plain:
         "params": _params(visit.master.recipe.parameters, record.params) if sees else {},
         "phases": told,
         "left": pace.left(told, here) if idle is not None and idle < pace.LATELY else None,
-        "drivers": kinds(pace.drivers(every, now)) if running else {},
+        "drivers": kinds(pace.drivers(every, busy, now)) if running else {},
         "idle": idle,
         "stalled": stalled_since is not None,
         "chart": pace.chart(record, tasks, now),
@@ -46,8 +51,8 @@ def facts(visit: Visit) -> Plain:
         "skew": _skew(visit, record, here),
         "traceback": (record.error or {}).get("traceback") if sees else None,
         "at_fault": "past" in (record.error or {}),
-        "bad": bad[:BAD_SHOWN],
-        "bad_not_shown": max(0, len(bad) - BAD_SHOWN),
+        "bad": bad,
+        "bad_not_shown": max(0, aside - len(bad)),
         "results": output.first_rows(visit) if sees and record.state == "done" else None,
         "actions": actions(record),
     }
@@ -60,7 +65,7 @@ def _params(parameters: Parameters | None, values: Plain) -> Plain:
 
 def _skew(visit: Visit, record: Job, here: list[Task]) -> Plain | None:
     found = skew(visit, record, here) if record.state not in ENDED else None
-    return found if found is None or visit.sees else {**found, "biggest": []}
+    return found if found is None or visit.sees else {**found, "biggest": [], "rest": None}
 
 
 def actions(record: Job) -> list[str]:

@@ -6,6 +6,7 @@ The text format is that of https://prometheus.io/docs/instrumenting/exposition_f
 from typing import Any
 
 from httpmr.jobs import Job
+from httpmr.ledger import waiting
 from httpmr.state import Plain
 from httpmr.web import pace, pages
 from httpmr.web.visit import Visit
@@ -51,8 +52,11 @@ def _looked_at(visit: Visit, job: Job) -> Plain:
     """Return the status of a job; of one that is stalled a hook may want to know."""
     record, tasks = job.history()
     now = visit.work.store.now()
-    idle = pace.idle(record, [task for some in tasks.values() for task in some], now)
-    stalled = record.state == "running" and idle >= pace.STALLED
+    every = [task for some in tasks.values() for task in some]
+    running = record.state == "running"
+    busy = waiting(visit.work.store, record.id) if running else {}
+    idle = pace.idle(record, every, busy, now)
+    stalled = running and idle >= pace.STALLED
     visit.work.heard(record, now - idle if stalled else None)
     return {**job.status(keys=False)}
 

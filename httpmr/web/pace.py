@@ -13,7 +13,7 @@ from httpmr.state import PHASES, Job, Plain, Task
 Span = tuple[float, float, float]
 """A stretch of work: when it began, when it ended, and how many records."""
 
-UNITS = {"map": "records", "merge": "groups", "reduce": "groups"}
+UNITS = {"map": "records", "merge": "values", "reduce": "groups"}
 LATELY = 60.0  # seconds: what counts as now, for rates and drivers
 STALLED = 120.0  # seconds without a driver
 BUCKETS = 60  # of the chart, at most
@@ -133,9 +133,12 @@ def left(told: list[Plain], tasks: list[Task]) -> dict[str, tuple[float, float]]
     return {"phase": (least, most), "all": (least, most + ahead)}
 
 
-def drivers(tasks: Iterable[Task], now: float) -> dict[str, float]:
-    """Return {driver: when it was last seen}, of those that were seen lately."""
-    latest: dict[str, float] = {}
+def drivers(tasks: Iterable[Task], waiting: dict[str, float], now: float) -> dict[str, float]:
+    """Return {driver: when it was last seen}, of those that were seen lately.
+
+    `waiting` are those that found nothing to do, and when.
+    """
+    latest = {driver: when for driver, when in waiting.items() if when > now - LATELY}
     for task in tasks:
         for driver, when in task.drivers.items():
             if when > now - LATELY or task.lease > now:
@@ -143,11 +146,11 @@ def drivers(tasks: Iterable[Task], now: float) -> dict[str, float]:
     return latest
 
 
-def idle(record: Job, tasks: list[Task], now: float) -> float:
+def idle(record: Job, tasks: list[Task], waiting: dict[str, float], now: float) -> float:
     """Return the seconds for which a running job has waited for a driver; 0 = a slice runs."""
     if any(task.lease > now for task in tasks):
         return 0.0
-    since: list[float] = [record.started, *(when for when, _, _ in record.acts)]
+    since: list[float] = [record.started, *(when for when, _, _ in record.acts), *waiting.values()]
     for task in tasks:
         since += task.drivers.values()
         since += task.spans[-2:-1]

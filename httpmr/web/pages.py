@@ -104,6 +104,7 @@ _jinja.filters.update(
     moment=draw.moment,
     span=draw.span,
     between=draw.between,
+    size=draw.size,
     outline=draw.outline,
     shown=shown,
     keytext=text,

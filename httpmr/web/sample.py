@@ -32,6 +32,7 @@ def tried(visit: Visit) -> pages.Answer:
         given=given,
         records=came.records[:SHOWN],
         results=came.results[:SHOWN],
+        more=[max(0, len(some) - SHOWN) for some in (came.records, came.results)],
         failed=[one for one in came.records if one.error],
         groups=came.bad,
         accounts=accounts(came),
@@ -55,16 +56,9 @@ def accounts(came: Sample) -> list[str]:
         seconds = draw.span(max(came.seconds, 0.1))
         lines.append(
             f"all records, about {came.total:,}, would take some {seconds} of your own code in one "
-            f"process, and at most {_size(came.bytes)} between map and reduce"
+            f"process, and at most {draw.size(came.bytes)} between map and reduce"
         )
     return lines
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
 
 
 def _plain(came: Sample) -> Plain:

@@ -5,11 +5,12 @@ from itertools import zip_longest
 from typing import Any
 
 from httpmr.state import Plain
-from httpmr.web.draw import between, moment, percent, rate, span
+from httpmr.web.draw import bars, between, moment, percent, rate, size, span
 from httpmr.web.plain import text
 from httpmr.web.shards import cells
 
 LONGEST = 100  # characters of a cell
+LINE = 400  # of a line that stands alone
 
 
 def table(rows: list[list[Any]], heads: Sequence[str] = ()) -> str:
@@ -34,13 +35,17 @@ def table(rows: list[list[Any]], heads: Sequence[str] = ()) -> str:
     )
 
 
-def _cell(it: Any) -> str:
+def _cell(it: Any, most: int = LONGEST) -> str:
     if it is None:
         return "-"
     said = f"{it:,}" if type(it) is int else it if type(it) is str else text(it)
     said = " ".join(said.split())
     said = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in said)
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+    return said if len(said) <= most else f"{said[:most]}..."
+
+
+def _indented(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip(" "))) + _cell(line, LINE)
 
 
 def job(known: Plain, commands: dict[str, str]) -> str:
@@ -52,19 +57,32 @@ def job(known: Plain, commands: dict[str, str]) -> str:
         for it in known["phases"]
     ]  # fmt: skip
     parts.append(table(phases, ["phase", "", "", "shards", "slices", "records", "a second"]))
+    if known["traceback"]:
+        parts.append("".join(f"{_indented(line)}\n" for line in known["traceback"].splitlines()))
+    if known["chart"]:
+        parts.append(table(_throughput(known["chart"])))
     if known["shards_now"]:
         labels = cells(known["shards_now"], known["phase"], text)
-        parts.append("".join(f"{_cell(label)}\n" for _, _, label in labels))
+        parts.append("".join(f"{_cell(label, LINE)}\n" for _, _, label in labels))
     if known["skew"]:
         values = known["skew"]["values"]
         parts.append(table([[n, it] for n, it in enumerate(values)], ["partition", "values"]))
+        parts.append(f"the fullest holds {rate(known['skew']['uneven'])} times its share\n")
         if known["skew"]["biggest"]:
-            parts.append(table(known["skew"]["biggest"], ["biggest groups", "values"]))
+            heads = ["biggest groups", "values, at least", "bytes, about"]
+            parts.append(table(known["skew"]["biggest"], heads))
+            if known["skew"]["rest"]:
+                yet = "yet" if known["skew"]["whole"] else "in the blocks looked at"
+                parts.append(f"no other has more than about {size(known['skew']['rest'])} {yet}\n")
+    if known["params"]:
+        parts.append(table([list(it) for it in known["params"].items()], ["parameter", ""]))
     if known["counters"]:
         parts.append(table([list(it) for it in known["counters"].items()], ["counter", ""]))
     if known["bad"]:
         rows = [[it["key"], it["message"]] for it in known["bad"]]
         parts.append(table(rows, ["bad record", "error"]))
+    if known["bad_not_shown"]:
+        parts.append(f"and {known['bad_not_shown']:,} bad records more\n")
     if known["results"] and known["results"]["rows"]:
         parts.append(table([list(row) for row in known["results"]["rows"]], ["key", "value"]))
     acts = [[moment(it["when"]), it["what"], it["who"]] for it in known["acts"]]
@@ -72,6 +90,15 @@ def job(known: Plain, commands: dict[str, str]) -> str:
     if known["state"] == "running":
         parts.append("drive it:\n" + "".join(f"  {line}\n" for line in commands.values()))
     return "\n".join(parts)
+
+
+def _throughput(chart: Plain) -> list[list[Any]]:
+    over = span(chart["until"] - chart["since"])
+    return [
+        [phase, bars(rates), f"at most {rate(max(rates))}/s, over {over}"]
+        for phase, rates in chart["series"].items()
+        if max(rates)
+    ]
 
 
 def _summary(known: Plain) -> list[list[Any]]:

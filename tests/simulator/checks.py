@@ -223,7 +223,7 @@ def _records(trial, status):
 def _leftovers(trial, job):
     kept = {"output index", "output block", "bad"}
     if job.bad_records:
-        kept |= {"index", "block", "receipt", "wanted"}
+        kept |= {"index", "block", "receipt", "wanted", "waiting"}
     _nothing(trial, lambda place: place[1] not in kept and "done" not in place[1:3])
     if trial.case.disk:
         # What a request stages that stood still until all was published lies there for good.

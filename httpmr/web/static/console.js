@@ -17,30 +17,25 @@ function morph(old, fresh) {
     return;
   }
   if ("keep" in old.dataset) return;
-  for (const { name, value } of fresh.attributes) {
-    if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
-  }
-  for (const { name } of [...old.attributes]) {
-    if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
-  }
-  for (const node of [...old.children]) {
-    if (node.id && ![...fresh.children].some((it) => it.id === node.id)) node.remove();
+  for (const name of [...old.getAttributeNames(), ...fresh.getAttributeNames()]) {
+    const value = fresh.getAttribute(name);
+    if (name === "open" || value === old.getAttribute(name)) continue;
+    if (value === null) old.removeAttribute(name);
+    else old.setAttribute(name, value);
   }
   let at = old.firstChild;
+  const drop = () => { const gone = at; at = at.nextSibling; gone.remove(); };
   for (const node of [...fresh.childNodes]) {
-    const gone = at; // unless it is the same, or comes later
-    if (!at || ((node.id || at.id) && at.id !== node.id)) {
-      old.insertBefore(node, at);
-      continue;
-    }
-    at = at.nextSibling;
-    if (gone.nodeName === node.nodeName) morph(gone, node);
-    else gone.replaceWith(node);
+    const alike = (it) => it.id === node.id && it.nodeName === node.nodeName;
+    let same = at; // what has an id may come later: what stands before it has gone
+    while (same && !alike(same)) same = node.id && same.nextSibling;
+    if (same) {
+      while (at !== same) drop();
+      at = same.nextSibling;
+      morph(same, node);
+    } else old.insertBefore(node, at);
   }
-  for (let next; at; at = next) {
-    next = at.nextSibling;
-    at.remove();
-  }
+  while (at) drop();
 }
 
 let latest = 0;
@@ -52,31 +47,23 @@ async function refresh() {
   if (!live || mine !== latest) return;
   document.title = page.title;
   morph(find("#live"), live);
-  dress();
 }
 const soon = () => refresh().catch(() => {});
 
 async function watch() {
   for (let failures = 0; ; ) {
     const began = performance.now();
-    try {
-      if (!document.hidden) await refresh();
-      failures = 0;
-    } catch { failures = Math.min(failures + 1, 5); }
+    if (!document.hidden) failures = await refresh().then(() => 0, () => Math.min(failures + 1, 5));
     const took = (performance.now() - began) / 1000;
     const every = { running: 2, paused: 4 }[find("#live").dataset.state] ?? 20;
     await wait(Math.max(every, 10 * took) * 2 ** failures);
   }
 }
 
-function dress() { // what is only of use with JavaScript is hidden until there is some
-  for (const node of document.querySelectorAll(".copy, #drive label")) node.hidden = false;
-}
-
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest(".copy"), cell = event.target.closest(".grid a");
   if (copy) {
-    const code = copy.parentNode.querySelector("code");
+    const code = copy.previousElementSibling;
     getSelection().selectAllChildren(code);
     try {
       await navigator.clipboard.writeText(code.textContent);
@@ -88,97 +75,80 @@ document.addEventListener("click", async (event) => {
     soon();
   } else if (event.target.id === "here") {
     event.preventDefault();
-    if (run) stop();
-    else drive(Number(find("#lanes").value));
+    run ? stop("Stopped.") : drive(Number(find("#lanes").value));
   }
 });
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest(".grid a");
-  if (cell && event.key.startsWith("Arrow")) {
-    const cells = [...cell.parentNode.children];
-    const row = cells.filter((it) => it.offsetTop === cells[0].offsetTop).length;
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key];
-    cells[cells.indexOf(cell) + step]?.focus();
-    event.preventDefault(); // the page would move
-  }
-  if (event.key === " " && event.target.id === "here") event.preventDefault(), event.target.click();
+  if (!cell || !event.key.startsWith("Arrow")) return;
+  event.preventDefault(); // the page would move
+  const cells = [...cell.parentNode.children];
+  const row = cells.filter((it) => it.offsetTop === cells[0].offsetTop).length;
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key];
+  cells[cells.indexOf(cell) + step]?.focus();
 });
 
 // Driving: lanes of one request after the other. The tab remembers that it drives.
 
 let run = null; // what the lanes of one press of the button share; null: none
-const say = (text) => { const at = find("#doing"); if (at && at.textContent !== text) at.textContent = text; };
+const say = (at, text) => { if (at && at.textContent !== text) at.textContent = text; };
 
 function drive(lanes) {
   const { step, job } = find("#here").dataset;
-  const driver = sessionStorage.getItem("driver") || Math.random().toString(36).slice(2);
-  run = { lanes, step, job, driver, slices: 0 };
-  sessionStorage.setItem("driver", driver);
-  sessionStorage.setItem(job, lanes);
-  show();
+  sessionStorage.driver ??= Math.random().toString(36).slice(2);
+  sessionStorage[job] = find("#lanes").value = lanes;
+  run = { lanes, step, job, slices: 0 };
+  show("");
   for (let n = 0; n < lanes; n++) lane(run);
 }
 
-function stop(why = "Stopped.") {
-  sessionStorage.removeItem(run.job);
+function stop(why) {
+  delete sessionStorage[run.job];
   run = null;
-  show();
-  say(why);
+  show(why);
   soon();
 }
 
-function show() {
-  const button = find("#here");
-  if (!button) return;
-  button.textContent = run ? "Stop" : "Drive here";
-  button.classList.toggle("on", !!run);
-  find("#lanes").disabled = !!run;
-  if (!run) find("#count").textContent = "";
+function show(doing) {
+  find("#here")?.classList.toggle("on", !!run);
+  find("#lanes")?.toggleAttribute("disabled", !!run);
+  say(find("#here"), run ? "Stop" : "Drive here");
+  say(find("#doing"), doing);
+  say(find("#count"), "");
 }
 
 async function lane(mine) {
+  const asked = { method: "POST", headers: { "Httpmr-Driver": sessionStorage.driver } };
   for (let failures = 0, idle = 0; run === mine; ) {
-    let code = 0, said = {}, next;
-    try {
-      const answer = await fetch(mine.step, { method: "POST", headers: { "Httpmr-Driver": mine.driver } });
-      code = answer.status;
-      next = answer.redirected && new URL(".", answer.url);
-      said = await answer.json();
-    } catch {} // no answer, or none of ours
+    const answer = await fetch(mine.step, asked).catch(() => null); // null: there was none
+    const code = answer?.status, said = (await answer?.json().catch(() => null)) ?? {};
     if (run !== mine) return;
-    if (next) return follow(next);
-    if (code === 202 && said.state) {
+    if (answer?.redirected) { // in a pipeline: on to the job that follows, to drive that
+      const next = new URL(".", answer.url);
+      delete sessionStorage[mine.job];
+      sessionStorage[next.pathname.split("/").at(-3)] = mine.lanes;
+      run = null;
+      location = next;
+    } else if (code === 202 && said.state) {
       failures = 0;
       idle = said.did === "slice" ? 0 : idle + 1;
-      mine.slices += said.did === "slice";
-      say(`Driving in ${mine.lanes} lane${mine.lanes > 1 ? "s" : ""}.`);
-      if (find("#count")) find("#count").textContent = `${mine.slices} slices so far`;
+      say(find("#doing"), `Driving in ${mine.lanes} lane${mine.lanes > 1 ? "s" : ""}.`);
+      if (!idle) say(find("#count"), `${++mine.slices} slices so far`);
       if (idle) await wait(about(Math.min(0.1 * 2 ** idle, 2)));
     } else if (said.state === "paused") {
-      say("The job is paused. This tab goes on when it is resumed.");
+      say(find("#doing"), "The job is paused. This tab goes on when it is resumed.");
       await soon();
       while (run === mine && find("#live").dataset.state === "paused") await wait(1);
     } else if (said.state || (code >= 400 && code < 500 && code !== 429)) {
       stop(said.state ? `The job is ${said.state}.` : said.error || "The link is no longer good.");
     } else {
-      say(`No answer (${code || "the server cannot be reached"}). Trying again.`);
+      say(find("#doing"), `No answer (${code || "the server cannot be reached"}). Trying again.`);
       await wait(about(Math.min(2 ** failures++ / 2, 30)));
     }
   }
 }
 
-// In a pipeline: the tab goes on to the job that follows, and drives that.
-function follow(next) {
-  sessionStorage.removeItem(run.job);
-  sessionStorage.setItem(next.pathname.split("/").at(-3), run.lanes);
-  run = null;
-  location = next;
-}
-
-dress();
+document.documentElement.classList.add("scripted"); // shows what is of no use without
 if (find("#live")) watch();
-const lanes = Number(sessionStorage.getItem(find("#here")?.dataset.job));
-if (lanes) {
-  find("#lanes").value = lanes;
-  drive(lanes);
-}
+const lanes = Number(sessionStorage[find("#here")?.dataset.job]);
+if (lanes) drive(lanes);

@@ -53,10 +53,10 @@ def _():
 
 @mutant("a lease is given back without the fence", "slices")
 def _():
-    def release(original, trial, self, task):
+    def release(original, trial, self, task, why=""):
         key = task_key(task)
         found = self.store.get([key]).get(key)
-        original(self, replace(task, stored=found))
+        original(self, replace(task, stored=found), why)
 
     return [(Ledger, "release", release)]
 
