@@ -5,9 +5,11 @@ import errno
 import json
 import math
 import os
+import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -183,6 +185,32 @@ def test_it_goes_on_from_the_middle_of_a_part(tmp_path, monkeypatch):
             grows.write_bytes(whole[:cut].encode())
         run.finish()
         assert (tmp_path / f"out{cut}").read_bytes() == whole.encode()
+
+
+def test_what_another_began_anew_is_not_taken_for_the_whole(tmp_path, monkeypatch):
+    """One stands still before it moves the file; one moves it, and dies; a third begins anew."""
+    sink = JSONLines(tmp_path / "out")
+    run = Run(sink, MemoryStore(), "job")
+    run.commit_all()
+    content = publish(JSONLines(tmp_path / "other"), *chain(*PARTS))
+    replace = os.replace
+
+    def others(*paths):
+        monkeypatch.setattr(os, "replace", replace)
+        with monkeypatch.context() as dying:
+            dying.setattr(shutil, "rmtree", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                run.finish_once(Budget())
+        assert (tmp_path / "out").read_text() == content
+        assert not run.finish_once(Budget.records(1))
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", others)
+    run.finish_once(Budget())
+    assert (tmp_path / "out").read_text() == content
+    run.finish()
+    assert (tmp_path / "out").read_text() == content
+    assert sorted(os.listdir(tmp_path)) == ["other", "out"]
 
 
 def test_other_receipts_publish_another_file(tmp_path):

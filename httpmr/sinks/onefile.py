@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 from contextlib import AbstractContextManager, suppress
+from uuid import uuid4
 from zlib import crc32
 
 from httpmr.budget import Budget
@@ -63,7 +64,8 @@ class OneFile:
         """Put the parts together, as many as the budget allows; at the end publish the file.
 
         It may be cut anywhere, run again, and run twice at once: whoever writes into the file
-        that grows writes the same bytes at the same place, and moving it away succeeds once.
+        that grows writes the same bytes at the same place, and what is moved away is looked at
+        before it is shown.
         """
         last = max((round_of(name) for name, _, _ in receipts), default=0)
         folder = self._folder(job, last)
@@ -76,7 +78,8 @@ class OneFile:
             try:
                 if not self._gather(job, whole, receipts, budget):
                     return False
-                os.replace(whole, self.path)
+                if not self._moved(whole, receipts) and not self._published(receipts):
+                    return False
             except FileNotFoundError as error:
                 # One that was faster, or was cut before it could say so, published it.
                 if not self._published(receipts):
@@ -110,6 +113,23 @@ class OneFile:
                     return False
             disk.sync(file)
         return True
+
+    def _moved(self, whole: str, receipts: list[Receipt]) -> bool:
+        """Move the file that grew into place; tell whether that was all of it.
+
+        Since it was gathered, another may have published it, and one after that have begun a new
+        one. Under a name that nobody else knows, what it is does not change any more.
+        """
+        own = f"{whole}.{uuid4().hex}"
+        os.replace(whole, own)
+        with open(own, "r+b") as file:
+            complete = file.seek(0, os.SEEK_END) == len(self.head) + sum(r[1] for r in receipts)
+            disk.sync(file)
+        if complete:
+            os.replace(own, self.path)
+        else:
+            os.remove(own)
+        return complete
 
     def _part(self, job: str, name: str, length: int, crc: int, kept: dict[str, int]) -> bytes:
         path = os.path.join(self._folder(job, round_of(name)), name)

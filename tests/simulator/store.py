@@ -80,7 +80,7 @@ _present = []
 def disk(world):
     """Let what the file sinks do on the disk be points of `world`."""
     _present.append(world)
-    onefile.os = syncing.os = _Calls(os, ("makedirs", "open", "replace", "fsync"))
+    onefile.os = syncing.os = _Calls(os, ("makedirs", "open", "remove", "replace", "fsync"))
     onefile.shutil = _Calls(shutil, ("rmtree",))
     onefile.open = _pointed(builtins.open)
     try:
