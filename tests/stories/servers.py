@@ -65,8 +65,9 @@ class Site:
 
     def kill(self):
         """SIGKILL the server and all its workers."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def url(self, name):
         return f"http://127.0.0.1:{self.port}/{name}"

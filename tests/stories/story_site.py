@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 import httpmr
-from httpmr import reducers, sources
+from httpmr import reducers, sinks, sources
 from httpmr.budget import Budget
 
 STORE = os.environ.get("HTTPMR_STORY_STORE", "sqlite:///story.db")
@@ -41,6 +41,19 @@ class Union(httpmr.Reducer):
 
     def reduce(self, key, values):
         yield key, self.combine(key, values)
+
+
+class Tokens(httpmr.Mapper):
+    """What the founders' example did, in its own way of cutting text: at single spaces."""
+
+    def map(self, title, document):
+        for token in set(document["contents"].split(" ")):
+            if token:
+                yield token, title
+
+
+def titles(token, found):
+    yield token, " ".join(sorted(found))
 
 
 def slowly(key, value):
@@ -81,6 +94,14 @@ masters = {
         mapper=slowly,
         reducer=reducers.Sum(),
         slice_seconds=0.5,
+    ),
+    "founders": master(
+        "founders",
+        source=sources.SQLTable(STORE, "documents", key="title"),
+        mapper=Tokens(),
+        reducer=titles,
+        sink=sinks.SQLTable(STORE, "document_index", key="token", value="titles", mode="insert"),
+        slice_seconds=0.1,
     ),
     "fussy": master("fussy", source=sources.Memory({n: n for n in range(10)}), mapper=fussy),
     "ones": master(

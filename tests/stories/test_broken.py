@@ -1,13 +1,11 @@
 """What breaks in the real world: connections that drop, servers that are killed."""
 
 import random
-import re
-import socket
 import subprocess
-import threading
 import time
 
 import pytest
+from proxies import Dropping, through
 from servers import FULL, fetched, rows
 from test_every_way import drive, wget_r
 
@@ -18,83 +16,12 @@ from httpmr.stores import SQLStore
 SLICES, SHARE = (10_000, 0.02) if FULL else (2_000, 0.1)
 
 
-class Dropping:
-    """A TCP proxy that drops some of its connections, before or after the server has answered."""
-
-    def __init__(self, port, share, rng):
-        self.port, self.share, self.rng = port, share, rng
-        self.dropped = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.here = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client):
-        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
-            try:
-                while self._exchange(client, server):
-                    pass
-            except OSError:
-                pass
-
-    def _exchange(self, client, server):
-        """Pass one request and its answer on; return whether the connection may go on."""
-        request = _message(client)
-        if not request:
-            return False
-        fate = self.rng.random()
-        if fate < self.share / 2:
-            self.dropped += 1
-            return False  # the server never hears of it
-        server.sendall(request)
-        answer = _message(server)
-        if fate < self.share:
-            self.dropped += 1
-            return False  # the slice is done, and its driver never hears of it
-        client.sendall(answer)
-        return bool(answer)
-
-    def close(self):
-        self.listener.close()
-
-
-def _message(connection):
-    """Read one HTTP message that has a Content-Length, or none."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = connection.recv(65536)
-        if not more:
-            return data
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-    want = int(length[1]) if length else 0
-    while len(body) < want:
-        more = connection.recv(65536)
-        if not more:
-            break
-        body += more
-    return head + b"\r\n\r\n" + body
-
-
-def through(job, site, proxy):
-    """The same job at the proxy's address."""
-    return {name: url.replace(f":{site.port}/", f":{proxy.here}/") for name, url in job.items()}
-
-
 def test_each_of_thousands_of_slices_is_committed_once(site, sqlite_url, tmp_path):
     """Four drivers, and some two hundred connections dropped."""
     served = site("waitress", sqlite_url, one=SLICES)
     proxy = Dropping(served.port, SHARE, rng=random.Random(3))
     job = served.begin("ones")
-    driven = drive(through(job, served, proxy), tmp_path)  # four lanes
+    driven = drive(through(job, proxy), tmp_path)  # four lanes
     assert driven.wait(400) == 0
     proxy.close()
     status = fetched(job["status"])
