@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpmr import codec
+from httpmr.codec import codec as module
 from httpmr.codec import dumps, loads, register
 from httpmr.errors import Damaged, HttpmrError, RecipeError, Unstorable, UserCodeError
 
@@ -333,8 +334,8 @@ def test_extensions_nested_without_end_are_damaged():
 @pytest.fixture
 def registry(monkeypatch):
     """Registrations last for one test."""
-    monkeypatch.setattr(codec, "_types", dict(codec._types))
-    monkeypatch.setattr(codec, "_codes", dict(codec._codes))
+    monkeypatch.setattr(module, "_types", dict(module._types))
+    monkeypatch.setattr(module, "_codes", dict(module._codes))
 
 
 def test_a_registered_type_comes_back(registry):
@@ -371,7 +372,7 @@ def test_a_code_or_a_type_is_registered_only_once(registry):
 def test_a_type_unknown_in_this_process_is_no_damage(registry):
     register(Point, 64, dataclasses.astuple, lambda content: Point(*content))
     one, many = dumps(Point(1, 2)), dumps([Point(1, 2)] * 40)
-    del codec._codes[64]
+    del module._codes[64]
     for data in (one, many):
         with pytest.raises(UserCodeError, match=r"code 64.*import the module"):
             loads(data)
@@ -417,6 +418,6 @@ def test_the_stored_bytes_stay_what_they_are(value, stored):
 
 
 def test_the_doctests():
-    failed, tried = doctest.testmod(codec)
+    failed, tried = doctest.testmod(module)
     assert not failed
     assert tried

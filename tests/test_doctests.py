@@ -29,4 +29,4 @@ def test_there_are_some():
         for test in finder.find(importlib.import_module(name))
         if test.examples
     }
-    assert {"httpmr.keys", "httpmr.codec", "httpmr.budget", "httpmr.reducers"} <= tried
+    assert {"httpmr.keys", "httpmr.codec.codec", "httpmr.budget", "httpmr.reducers"} <= tried

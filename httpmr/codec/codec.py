@@ -22,10 +22,11 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from msgpack import ExtType, Unpacker, UnpackException, packb, unpackb
 
+from httpmr.codec import moments
 from httpmr.errors import Damaged, HttpmrError, RecipeError, Unstorable, UserCodeError
 
 T = TypeVar("T")
@@ -134,6 +135,19 @@ def _encode_list(items: list[Any], depth: int) -> Any:
 
 def _native(items: list[Any]) -> bool:
     """Whether the packer may have a list's items as they are."""
+    if _flat(items):
+        return True
+    types = set(map(type, items))
+    if types == {list} and len(items) < _MANY:
+        return all(map(_flat, items))
+    if types == {list}:
+        types = set(map(type, chain.from_iterable(items)))
+    elif types == {dict}:
+        types = set(map(type, chain(*items, *map(dict.values, items))))
+    return types <= _NATIVE
+
+
+def _flat(items: list[Any]) -> bool:
     if len(items) >= _MANY:
         # What joins is text, and what has a length in space is numbers: three times as fast as
         # to look at the types. What only passes for them comes back to _other.
@@ -142,12 +156,7 @@ def _native(items: list[Any]) -> bool:
             return True
         except Exception:
             pass
-    types = set(map(type, items))
-    if types == {list}:
-        types = set(map(type, chain.from_iterable(items)))
-    elif types == {dict}:
-        types = set(map(type, chain(*items, *map(dict.values, items))))
-    return types <= _NATIVE
+    return _NATIVE.issuperset(map(type, items))
 
 
 def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
@@ -252,34 +261,6 @@ _readers = [
 ]
 
 
-def _clock(value: time | datetime) -> list[Any]:
-    return [value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo]
-
-
-def _unclock(cls: Any, content: list[Any]) -> Any:
-    text, fold, zone = content
-    return cls.fromisoformat(text).replace(fold=fold, tzinfo=zone)
-
-
-def _offset(zone: Any) -> list[Any]:
-    offset, *name = zone.__getinitargs__()
-    return [[offset.days, offset.seconds, offset.microseconds], *name]
-
-
-def _zone_key(zone: ZoneInfo) -> str:
-    if zone.key is None:
-        raise Unstorable("a ZoneInfo that has no key cannot be stored: use ZoneInfo(name)")
-    return zone.key
-
-
-def _zone(key: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(key)
-    except ZoneInfoNotFoundError as error:
-        message = f"the time zone {key!r} of a stored value is unknown here: pip install tzdata"
-        raise UserCodeError(message) from error
-
-
 # The codes are stored: they stay as they are for ever.
 _ALIKE, _DICT, _INT = 1, 4, 5
 _codes[_ALIKE] = _alike
@@ -290,10 +271,10 @@ _add(tuple, 0, list, tuple)
 _add(Decimal, 6, str, Decimal)
 _add(complex, 7, lambda number: [number.real, number.imag], lambda parts: complex(*parts))
 _add(date, 8, date.isoformat, date.fromisoformat)
-_add(time, 9, _clock, partial(_unclock, time))
-_add(datetime, 10, _clock, partial(_unclock, datetime))
+_add(time, 9, moments.clock, partial(moments.unclock, time))
+_add(datetime, 10, moments.clock, partial(moments.unclock, datetime))
 _add(timedelta, 11, lambda t: [t.days, t.seconds, t.microseconds], lambda t: timedelta(*t))
-_add(timezone, 12, _offset, lambda parts: timezone(timedelta(*parts[0]), *parts[1:]))
-_add(ZoneInfo, 13, _zone_key, _zone)
+_add(timezone, 12, moments.offset, lambda parts: timezone(timedelta(*parts[0]), *parts[1:]))
+_add(ZoneInfo, 13, moments.zone_key, moments.zone)
 _add(UUID, 14, lambda uuid: uuid.bytes, lambda data: UUID(bytes=data))
 _add(bytearray, 15, bytes, lambda data: bytearray(memoryview(data)))
