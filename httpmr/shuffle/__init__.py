@@ -1,6 +1,15 @@
 """What goes from map to reduce: blocks, runs of them, and their merge."""
 
-from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered, single
+from httpmr.shuffle.blocks import (
+    BLOCK_BYTES,
+    Block,
+    Columns,
+    cut,
+    gather,
+    ordered,
+    single,
+    sound,
+)
 from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
 
 __all__ = [
@@ -15,4 +24,5 @@ __all__ = [
     "ordered",
     "output",
     "single",
+    "sound",
 ]
