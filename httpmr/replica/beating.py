@@ -15,7 +15,7 @@ class Beating(Budget):
         self.every = every
         self.beat = beat
         self.beaten = budget.clock()
-        super().__init__(budget.seconds, clock=budget.clock, expected=budget.expected)
+        super().__init__(budget.seconds, budget.limit, budget.clock, budget.expected)
 
     def more(self) -> bool:
         if super().more() and self.last - self.beaten >= self.every:

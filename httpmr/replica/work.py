@@ -28,6 +28,7 @@ from httpmr.interfaces import Slice
 from httpmr.jobs import slices, wire
 from httpmr.jobs.lease import Lease
 from httpmr.jobs.primary import DOING
+from httpmr.jobs.replicas import ORDERS
 from httpmr.jobs.tuned import Tuned
 from httpmr.jobs.version import changed, versions
 from httpmr.recipe import Recipe
@@ -78,18 +79,10 @@ class Replica:
         pause, since = FIRST_PAUSE, self.clock()
         try:
             while True:
-                began = self.clock()
-                answer = self.remote.ask("claim", self._told("ready"))
-                if answer["recipe"] != self.recipe.name:
-                    raise DriverError(
-                        f"the link is of the recipe {answer['recipe']}, and TARGET is "
-                        f"{self.recipe.name}: give the TARGET that the primary serves"
-                    )
-                if answer["order"]:
-                    return str(answer["order"])
-                if answer["did"] == "leased":
-                    self._slice(answer, began)
-                if answer["did"] in ("leased", "slice", "lost"):
+                did = self.step()
+                if did in ORDERS:
+                    return did
+                if did in ("leased", "slice", "lost"):
                     pause, since = FIRST_PAUSE, self.clock()
                     continue
                 if idle is not None and self.clock() - since >= idle:
@@ -98,6 +91,24 @@ class Replica:
                 pause = min(LONGEST_PAUSE, 1.5 * pause)
         finally:
             self._goodbye()
+
+    def step(self) -> str:
+        """Ask for a slice, and do it if one was "leased"; return what else became of it.
+
+        That is an operator's order, or what `Primary.claim` says that it did.
+        """
+        began = self.clock()
+        answer = self.remote.ask("claim", self._told("ready"))
+        if answer["recipe"] != self.recipe.name:
+            raise DriverError(
+                f"the link is of the recipe {answer['recipe']}, and TARGET is "
+                f"{self.recipe.name}: give the TARGET that the primary serves"
+            )
+        if answer["order"]:
+            return str(answer["order"])
+        if answer["did"] == "leased":
+            self._slice(answer, began)
+        return str(answer["did"])
 
     def _told(self, state: str, lease: Any = None, begun: Any = None) -> Plain:
         """What each word to the primary tells of the replica."""
