@@ -189,7 +189,7 @@ def _is_place(cursor: Any) -> bool:
 
 
 def _pair(task: Task, value: Any) -> Pair:
-    _must(task.phase == "reduce" or not task.fan_out, "pairs")
+    _must(task.phase == "reduce" or (task.phase == "map" and not task.fan_out), "pairs")
     _must(type(value) is list and len(value) == 2, "pairs")
     return (value[0], value[1])
 
