@@ -221,7 +221,10 @@ def _leased(said: Any) -> Leased:
     """A lease as it was given; Malformed for what never was one."""
     with suppress(TypeError, ValueError):
         id, phase, shard, slice, epoch = said
-        numbers = type(shard) is tuple and {type(n) for n in (*shard, slice, epoch)} == {int}
-        if type(id) is str and len(id) <= 100 and phase in wire.PHASES and numbers and shard[:50]:
+        numbers = (
+            (*shard, slice, epoch) if type(shard) is tuple and 0 < len(shard) <= 50 else (0.5,)
+        )
+        whole = all(type(n) is int and abs(n) < 2**63 for n in numbers)
+        if type(id) is str and len(id) <= 100 and phase in wire.PHASES and whole:
             return (id, phase, shard, slice, epoch)
     raise Malformed("that is no lease of a slice")
