@@ -1,0 +1,220 @@
+"""A primary and its replicas, in processes of their own: the answer is exact, whatever they suffer.
+
+What each story ends with is what ten lines of plain Python give, and counters that count each
+record once.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from machines import Machine, Namespace, listed, need_namespaces
+from servers import ROOT, fetched, rows
+
+SLOW = {n: sum(range(n, 300, 10)) for n in range(10)}
+LEASE = 3.0  # of the recipe `slow`: 2 * slice_seconds + 2
+
+
+@pytest.fixture
+def machine():
+    """Starts replicas; each is killed after the test."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Machine(*args, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture(scope="session")
+def expected(text):
+    words = Counter()
+    for path in sorted(text.glob("*.txt")):
+        words.update(re.findall(r"[a-z']+", path.read_text("utf-8").lower()))
+    return dict(words)
+
+
+def until(so, seconds=60):
+    """Wait until `so()` is true; return the seconds that took."""
+    began = time.monotonic()
+    while not so():
+        assert time.monotonic() - began < seconds, "it takes too long"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def ended(job):
+    return lambda: fetched(job["status"])["state"] != "running"
+
+
+def mapped(job, count):
+    return lambda: fetched(job["status"])["records"] >= count
+
+
+def is_exact(job):
+    """Whether a job of the recipe `slow` is done, and has mapped each record once."""
+    status = fetched(job["status"])
+    assert status["state"] == "done", status
+    assert status["counters"] == {"mapped": 300} and status["records"] == 300
+    return {int(key): value for key, value in rows(job).items()} == SLOW
+
+
+@pytest.mark.parametrize(
+    ("recipe", "replicas", "server"),
+    [("words", 1, "waitress"), ("words", 4, "gunicorn"), ("letters", 4, "waitress")],
+)
+def test_the_pipeline_with_replicas_alone(site, machine, expected, recipe, replicas, server):
+    """With one replica, with four, and with a user's own hash."""
+    here = site(server)
+    job = here.begin(recipe)
+    several = [machine(here, recipe, name=f"r{n}") for n in range(replicas)]
+    until(ended(job))
+    status = fetched(job["status"])
+    assert status["state"] == "done", status
+    assert status["records"] == status["counters"]["lines"] > 1000
+    assert rows(job) == expected
+    found = listed(here, recipe)
+    assert found.keys() == {one.name for one in several}
+    assert all(row["slices"] > 0 and row["errors"] == 0 for row in found.values())
+    assert [one.end() for one in several] == [130] * replicas
+    assert {row["state"] for row in listed(here, recipe).values()} == {"gone"}
+
+
+def test_one_of_four_is_killed_in_the_middle(site, machine):
+    here = site()
+    job = here.begin("slow")
+    victim, *others = [machine(here, "slow", name=f"r{n}") for n in range(4)]
+    until(lambda: listed(here, "slow").get("r0", {}).get("shard", None) is not None)
+    until(mapped(job, 30))
+    victim.kill()
+    shard = listed(here, "slow")["r0"]["shard"]
+    if shard and shard.startswith("map "):
+        took = until(lambda: not held(here, "r0"))
+        assert took < LEASE + 2
+    until(ended(job))
+    assert is_exact(job)
+    assert all(one.process.poll() is None for one in others)
+
+
+def held(site, name):
+    return listed(site, "slow")[name]["shard"]
+
+
+def test_the_last_one_is_killed_and_another_comes(site, machine):
+    here = site("gunicorn")
+    job = here.begin("slow")
+    first = machine(here, "slow", name="first")
+    until(mapped(job, 60))
+    first.kill()
+    machine(here, "slow", name="second")
+    until(ended(job))
+    assert is_exact(job)
+
+
+def test_one_stands_still_for_longer_than_its_lease(site, machine):
+    """SIGSTOP in the middle of a slice, until others have its shard; then it goes on."""
+    here = site()
+    job = here.begin("slow")
+    asleep = machine(here, "slow", name="asleep")
+    until(mapped(job, 30))
+    until(lambda: held(here, "asleep"))
+    asleep.signal(signal.SIGSTOP)
+    shard = held(here, "asleep")
+    machine(here, "slow", name="awake")
+    if shard:
+        until(lambda: not held(here, "asleep"))
+    asleep.signal(signal.SIGCONT)
+    until(ended(job))
+    assert is_exact(job)
+    until(lambda: listed(here, "slow")["asleep"]["state"] != "mapping")
+    assert asleep.process.poll() is None
+
+
+def test_the_primary_is_killed_and_comes_back(site, machine):
+    here = site()
+    job = here.begin("slow")
+    for n in range(2):
+        machine(here, "slow", name=f"r{n}")
+    until(mapped(job, 60))
+    here.kill()
+    time.sleep(1)
+    here.start()
+    until(ended(job))
+    assert is_exact(job)
+
+
+def test_dropped_and_drained(site, machine):
+    here = site()
+    job = here.begin("slow")
+    dropped, drained, _ = [machine(here, "slow", name=name) for name in ("x", "y", "z")]
+    until(mapped(job, 30))
+    full = {name: row["name"] for name, row in listed(here, "slow").items()}
+    fetched(f"{here.url('slow')}/replicas/{full['x']}/drop", b"{}")
+    fetched(f"{here.url('slow')}/replicas/{full['y']}/drain", b"{}")
+    assert (dropped.process.wait(20), drained.process.wait(20)) == (1, 0)
+    until(ended(job))
+    assert is_exact(job)
+    assert listed(here, "slow")["x"]["order"] == "drop"
+
+
+def test_slices_of_the_web_and_replicas_work_on_one_job(site, machine, tmp_path):
+    """Two replicas, `httpmr drive`, a browser's step and a chain, at once."""
+    here = site()
+    job = here.begin("slow")
+    for n in range(2):
+        machine(here, "slow", name=f"r{n}")
+    until(lambda: len(listed(here, "slow")) == 2)
+    command = [sys.executable, "-m", "httpmr", "drive", job["drive"], "-j", "2"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    drive = subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    step = job["drive"].removesuffix("drive") + "step"
+    while not ended(job)():
+        fetched(step, b"")
+    assert drive.wait(60) == 0
+    assert is_exact(job)
+    assert all(row["slices"] for row in listed(here, "slow").values())
+
+
+def test_a_link_is_cut_in_the_middle(site, machine):
+    """Replicas on machines of their own; the link of one is cut, and later mended."""
+    need_namespaces()
+    with Namespace() as near, Namespace() as far:
+        here = site(also=near.here)
+        there = site_beside(here, far)
+        job = here.begin("slow")
+        try:
+            for name, network, at in (("near", near, here), ("far", far, there)):
+                options = {"host": network.here, "prefix": network.prefix, "name": name}
+                machine(at, "slow", "--through-primary", **options)
+            until(lambda: held(here, "far") if "far" in listed(here, "slow") else None)
+            until(mapped(job, 30))
+            far.cut()
+            took = until(lambda: not held(here, "far") or ended(job)())
+            assert took < LEASE + 2
+            far.mend()
+            until(ended(job))
+            until(lambda: listed(here, "slow")["far"]["state"] in ("ready", "waiting"))
+        finally:
+            there.kill()
+        assert is_exact(job)
+        assert listed(here, "slow")["near"]["slices"] > 0
+
+
+def site_beside(here, network):
+    """The same site once more, at the end of another link."""
+    kind = type(here)
+    again = kind(
+        here.server,
+        here.environ["HTTPMR_STORY_STORE"],
+        here.environ["HTTPMR_STORY_TEXT"],
+        also=network.here,
+    )
+    return again.start()
