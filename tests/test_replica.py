@@ -334,6 +334,36 @@ class TestWhatGoesWrong:
         with pytest.raises(DriverError, match="revoked"):
             ann.run()
 
+    def test_and_what_it_was_at_is_no_fault_of_the_job(self):
+        one = made(num_mappers=1)
+
+        def revoking(key, line):
+            now[0] += 10
+            one.work.links.revoke("replica")
+            yield from words(key, line)
+
+        now = [0.0]
+        job = one.start()
+        ann = replica(one, recipe=primary(mapper=revoking, source=Records(LINES)).recipe)
+        ann.clock = lambda: now[0]
+        ann.tuned.budget = lambda task, began, clock: Budget(100, clock=clock)
+        with pytest.raises(DriverError, match="revoked"):
+            ann.run()
+        assert job.state == "running" and job.record.error is None
+
+    def test_a_primary_whose_code_changed_takes_nothing_of_the_old(self):
+        one = made(num_mappers=1)
+        job = one.start()
+
+        def deployed():
+            one.work = made(store=one.work.store, version="2").work
+
+        ann = replica(one, reach="direct", faults={3: deployed})
+        ann.step(), ann.step()
+        assert ann.errors == 1 and job.status()["records"] == 0
+        ann.step()
+        assert job.state == "paused" and "the code changed" in job.record.error["message"]
+
     def test_ctrl_c_gives_back_what_was_leased(self):
         def interrupted(key, line):
             raise KeyboardInterrupt

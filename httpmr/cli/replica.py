@@ -37,11 +37,12 @@ def replica(args: argparse.Namespace) -> int:
 
     remote = Remote(at, name, tell, timeout=max(60.0, 30 + 2 * recipe.slice_seconds))
     worker = Replica(recipe, remote, args.reach)
-    signal.signal(signal.SIGTERM, _interrupted)
+    before = signal.signal(signal.SIGTERM, _interrupted)
     show.say(f"replica {name} of {recipe.name}, for {at.site}; end it with Ctrl-C")
     try:
         order = worker.run(args.idle)
     finally:
+        signal.signal(signal.SIGTERM, before)
         show.say(
             f"replica {name}: {worker.slices:,} slices, {worker.records:,} records, "
             f"{worker.errors:,} errors"

@@ -17,6 +17,7 @@ from httpmr.jobs.jobs import Jobs
 from httpmr.jobs.replicas import STATES, Leased, Replica, Replicas
 from httpmr.jobs.step import Claimed, Step
 from httpmr.jobs.steps import Stepper
+from httpmr.jobs.version import changed
 from httpmr.jobs.wire import Malformed
 from httpmr.ledger.places import job_key
 from httpmr.state import Job, Plain, Task
@@ -27,6 +28,7 @@ OFTEN = 5.0
 DOING = {"map": "mapping", "merge": "reducing", "reduce": "reducing"}
 
 LOST = "the lease was lost: another has the shard, or it is done, or the job was deleted"
+CHANGED = "the primary's code changed since the slice was leased"
 DROPPED = "this replica was dropped by an operator"
 
 
@@ -76,14 +78,15 @@ class Primary:
         Returns {"order", "did"}. Where `did` is "leased", there also is what the slice needs; the
         same again, if it was leased before and nothing has come of that. "slice": one was done
         here, of a phase that is the primary's own; "lost": another was faster; "busy": nothing is
-        free; "none": no job runs.
+        free; "none": no job runs. `said` is as for `status`, its lease being the last one it had.
         """
         fields = _told(said)
         replica, _ = self.replicas.read(self.name)
         answer: Plain = {"order": replica.order, "did": "none"}
         if replica.order:
             return answer
-        _, job, task = self._look(replica.leased)
+        again = replica.leased if replica.leased != said.get("lease") else None
+        _, job, task = self._look(again) if again else (replica, None, None)
         if job and task and task.lease > self.work.store.now():
             stepper = self.work.stepper(job.params, job.learned)
             seconds = 2 * stepper.recipe.slice_seconds + 2
@@ -157,6 +160,8 @@ class Primary:
             return max(0.0, self.work.store.now() - since)
 
         def on(stepper: Stepper) -> Step:
+            if changed(job.versions, stepper.versions):
+                raise Unfit(CHANGED)
             done, record = stepper.slices.commit(job, task, made, took)
             return stepper.after(record, done)
 

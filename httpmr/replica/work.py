@@ -67,6 +67,7 @@ class Replica:
         self.rng = rng
         self.tuned = Tuned(recipe.slice_seconds)
         self.slices = self.records = self.errors = 0
+        self._last: Any = None  # the lease that it had last, and has no more
         self._made: dict[bytes, tuple[Recipe, dict[str, str]]] = {}
         self._same: dict[tuple[str, Any], bool] = {}
 
@@ -98,7 +99,7 @@ class Replica:
         That is an operator's order, or what `Primary.claim` says that it did.
         """
         began = self.clock()
-        answer = self.remote.ask("claim", self._told("ready"))
+        answer = self.remote.ask("claim", self._told("ready", self._last))
         if answer["recipe"] != self.recipe.name:
             raise DriverError(
                 f"the link is of the recipe {answer['recipe']}, and TARGET is "
@@ -108,6 +109,7 @@ class Replica:
             return str(answer["order"])
         if answer["did"] == "leased":
             self._slice(answer, began)
+            self._last = answer["lease"]
         return str(answer["did"])
 
     def _told(self, state: str, lease: Any = None, begun: Any = None) -> Plain:
@@ -206,6 +208,8 @@ class Replica:
                 answer = ask("status", said)
             except Unavailable:
                 return task
+            except DriverError as error:  # no fault of the record's that it is between
+                raise Conflict(error.message) from error
             if not answer["held"]:
                 raise Conflict("the lease was lost")
             return task
