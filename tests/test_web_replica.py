@@ -67,15 +67,6 @@ class TestAtTheDoor:
         one.work.links.revoke("replica")
         assert post(one, "claim", hello(), token=one.tokens.make("replica", 1))[0] == 404
 
-    def test_its_token_opens_nothing_else(self, made):
-        job, token = made.start(), made.tokens.make("replica", 0)
-        web = stranger(made)
-        for path in (f"/{job.id}/{token}/", f"/{job.id}/{token}/status", f"/operate/{token}",
-                     f"/start/{token}/"):  # fmt: skip
-            assert web.get(path, expect_errors=True).status_int == 404
-        cookie = f"{made.tokens.cookie}={token}"
-        assert web.get("/", headers={"Cookie": cookie}, expect_errors=True).status_int == 403
-
     def test_by_another_method_or_a_name_that_is_none(self, made):
         path = f"{made.link('replica')}/ann/claim"
         assert stranger(made).get(path, expect_errors=True).status_int == 405
@@ -207,17 +198,6 @@ class TestALease:
 
 
 class TestForged:
-    def test_outcomes_are_refused_and_nothing_is_stored(self, made):
-        made.start()
-        given = claimed(made)
-        before = dict(made.work.store.scan(b"", b"\xff"))
-        for said in ({"marks": 99}, {"notes": {"place": ((5,), 0)}}, {"past": {"job": "other"}},
-                     {"blocks": [[0, 0, (5,), 0, 0, "a", "a", "s", 1, 1, b"x"]]}, {"level": 3},
-                     {"deletes": [keys.pack(("meta",))]}, {"pairs": [[1, 2]]}):  # fmt: skip
-            status, why = committed(made, given, **said)
-            assert status == 400 and "no slice of this shard" in why, said
-        assert dict(made.work.store.scan(b"", b"\xff")) == before
-
     def test_a_lease_of_another_shard_is_not_had_by_naming_it(self, made):
         job = made.start()
         given = claimed(made)
@@ -368,3 +348,25 @@ def test_a_clean_answer_of_the_whole(made):
     together(replica(made), replica(made, "bob"))
     assert dict(job.output()) == COUNTS
     assert replace(job.record, stored=None).error is None
+
+
+def test_its_token_opens_nothing_else(made):
+    job, token = made.start(), made.tokens.make("replica", 0)
+    web = stranger(made)
+    for path in (f"/{job.id}/{token}/", f"/{job.id}/{token}/status", f"/operate/{token}",
+                 f"/start/{token}/"):  # fmt: skip
+        assert web.get(path, expect_errors=True).status_int == 404
+    cookie = f"{made.tokens.cookie}={token}"
+    assert web.get("/", headers={"Cookie": cookie}, expect_errors=True).status_int == 403
+
+
+def test_outcomes_are_refused_and_nothing_is_stored(made):
+    made.start()
+    given = claimed(made)
+    before = dict(made.work.store.scan(b"", b"\xff"))
+    for said in ({"marks": 99}, {"notes": {"place": ((5,), 0)}}, {"past": {"job": "other"}},
+                 {"blocks": [[0, 0, (5,), 0, 0, "a", "a", "s", 1, 1, b"x"]]}, {"level": 3},
+                 {"deletes": [keys.pack(("meta",))]}, {"pairs": [[1, 2]]}):  # fmt: skip
+        status, why = committed(made, given, **said)
+        assert status == 400 and "no slice of this shard" in why, said
+    assert dict(made.work.store.scan(b"", b"\xff")) == before
