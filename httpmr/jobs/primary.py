@@ -6,6 +6,7 @@ one that ran out and was taken over, or whose replica was dropped. How it all co
 known.
 """
 
+import hmac
 from contextlib import suppress
 from typing import Any
 
@@ -108,6 +109,12 @@ class Primary:
         found = list(self.work.ledger.jobs(self.work.recipe.name))
         return [job for job in reversed(found) if job.state == "running"]
 
+    @property
+    def _driver(self) -> str:
+        """What it is called among the drivers of a job, whose page shows no names of machines."""
+        letters = hmac.digest(self.work.secret, self.name.encode(), "sha256")[:2].hex()
+        return f"replica {letters}"
+
     def _claimed(self, record: Job, replica: Replica, fields: Plain) -> Plain:
         given: Plain = {}
 
@@ -120,7 +127,7 @@ class Primary:
 
         def on(stepper: Stepper) -> Step:
             began = stepper.clock()
-            found = stepper.claim(record, None, f"replica {self.name}", joining)
+            found = stepper.claim(record, None, self._driver, joining)
             if isinstance(found, Step):
                 return found
             if not wire.taken(found.task):
