@@ -220,6 +220,7 @@ class TestRenew:
     def test_what_joins_is_renewed_with_it_or_not_at_all(self, ledger, clock):
         job = made(ledger)
         task = claimed(ledger, job)
+        clock.pass_(1)
         ledger.renew(task, SECONDS, None, lambda batch: batch.put(b"beside", b"it"))
         assert ledger.store.get([b"beside"]) == {b"beside": b"it"}
         with pytest.raises(Conflict):
