@@ -4,17 +4,15 @@ What each story ends with is what ten lines of plain Python give, and counters t
 record once.
 """
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
 import pytest
 from machines import Machine, Namespace, listed, need_namespaces
-from servers import ROOT, fetched, rows
+from servers import fetched, rows
+from test_every_way import NEEDS, browser, carried, drive, here, wget_r
 
 SLOW = {n: sum(range(n, 300, 10)) for n in range(10)}
 LEASE = 3.0  # of the recipe `slow`: 2 * slice_seconds + 2
@@ -73,31 +71,31 @@ def is_exact(job):
 )
 def test_the_pipeline_with_replicas_alone(site, machine, expected, recipe, replicas, server):
     """With one replica, with four, and with a user's own hash."""
-    here = site(server)
-    job = here.begin(recipe)
-    several = [machine(here, recipe, name=f"r{n}") for n in range(replicas)]
+    primary = site(server)
+    job = primary.begin(recipe)
+    several = [machine(primary, recipe, name=f"r{n}") for n in range(replicas)]
     until(ended(job))
     status = fetched(job["status"])
     assert status["state"] == "done", status
     assert status["records"] == status["counters"]["lines"] > 1000
     assert rows(job) == expected
-    found = listed(here, recipe)
+    found = listed(primary, recipe)
     assert found.keys() == {one.name for one in several}
     assert all(row["slices"] > 0 and row["errors"] == 0 for row in found.values())
     assert [one.end() for one in several] == [130] * replicas
-    assert {row["state"] for row in listed(here, recipe).values()} == {"gone"}
+    assert {row["state"] for row in listed(primary, recipe).values()} == {"gone"}
 
 
 def test_one_of_four_is_killed_in_the_middle(site, machine):
-    here = site()
-    job = here.begin("slow")
-    victim, *others = [machine(here, "slow", name=f"r{n}") for n in range(4)]
-    until(lambda: listed(here, "slow").get("r0", {}).get("shard", None) is not None)
+    primary = site()
+    job = primary.begin("slow")
+    victim, *others = [machine(primary, "slow", name=f"r{n}") for n in range(4)]
+    until(lambda: listed(primary, "slow").get("r0", {}).get("shard", None) is not None)
     until(mapped(job, 30))
     victim.kill()
-    shard = listed(here, "slow")["r0"]["shard"]
+    shard = listed(primary, "slow")["r0"]["shard"]
     if shard and shard.startswith("map "):
-        took = until(lambda: not held(here, "r0"))
+        took = until(lambda: not held(primary, "r0"))
         assert took < LEASE + 2
     until(ended(job))
     assert is_exact(job)
@@ -109,112 +107,107 @@ def held(site, name):
 
 
 def test_the_last_one_is_killed_and_another_comes(site, machine):
-    here = site("gunicorn")
-    job = here.begin("slow")
-    first = machine(here, "slow", name="first")
+    primary = site("gunicorn")
+    job = primary.begin("slow")
+    first = machine(primary, "slow", name="first")
     until(mapped(job, 60))
     first.kill()
-    machine(here, "slow", name="second")
+    machine(primary, "slow", name="second")
     until(ended(job))
     assert is_exact(job)
 
 
 def test_one_stands_still_for_longer_than_its_lease(site, machine):
     """SIGSTOP in the middle of a slice, until others have its shard; then it goes on."""
-    here = site()
-    job = here.begin("slow")
-    asleep = machine(here, "slow", name="asleep")
+    primary = site()
+    job = primary.begin("slow")
+    asleep = machine(primary, "slow", name="asleep")
     until(mapped(job, 30))
-    until(lambda: held(here, "asleep"))
+    until(lambda: held(primary, "asleep"))
     asleep.signal(signal.SIGSTOP)
-    shard = held(here, "asleep")
-    machine(here, "slow", name="awake")
+    shard = held(primary, "asleep")
+    machine(primary, "slow", name="awake")
     if shard:
-        until(lambda: not held(here, "asleep"))
+        until(lambda: not held(primary, "asleep"))
     asleep.signal(signal.SIGCONT)
     until(ended(job))
     assert is_exact(job)
-    until(lambda: listed(here, "slow")["asleep"]["state"] != "mapping")
+    until(lambda: listed(primary, "slow")["asleep"]["state"] != "mapping")
     assert asleep.process.poll() is None
 
 
 def test_the_primary_is_killed_and_comes_back(site, machine):
-    here = site()
-    job = here.begin("slow")
+    primary = site()
+    job = primary.begin("slow")
     for n in range(2):
-        machine(here, "slow", name=f"r{n}")
+        machine(primary, "slow", name=f"r{n}")
     until(mapped(job, 60))
-    here.kill()
+    primary.kill()
     time.sleep(1)
-    here.start()
+    primary.start()
     until(ended(job))
     assert is_exact(job)
 
 
 def test_dropped_and_drained(site, machine):
-    here = site()
-    job = here.begin("slow")
-    dropped, drained, _ = [machine(here, "slow", name=name) for name in ("x", "y", "z")]
+    primary = site()
+    job = primary.begin("slow")
+    dropped, drained, _ = [machine(primary, "slow", name=name) for name in ("x", "y", "z")]
     until(mapped(job, 30))
-    full = {name: row["name"] for name, row in listed(here, "slow").items()}
-    fetched(f"{here.url('slow')}/replicas/{full['x']}/drop", b"{}")
-    fetched(f"{here.url('slow')}/replicas/{full['y']}/drain", b"{}")
+    full = {name: row["name"] for name, row in listed(primary, "slow").items()}
+    fetched(f"{primary.url('slow')}/replicas/{full['x']}/drop", b"{}")
+    fetched(f"{primary.url('slow')}/replicas/{full['y']}/drain", b"{}")
     assert (dropped.process.wait(20), drained.process.wait(20)) == (1, 0)
     until(ended(job))
     assert is_exact(job)
-    assert listed(here, "slow")["x"]["order"] == "drop"
+    assert listed(primary, "slow")["x"]["order"] == "drop"
 
 
 def test_slices_of_the_web_and_replicas_work_on_one_job(site, machine, tmp_path):
-    """Two replicas, `httpmr drive`, a browser's step and a chain, at once."""
-    here = site()
-    job = here.begin("slow")
+    """Two replicas, a browser, wget and `httpmr drive`, at once."""
+    ways = [way for way in (browser, wget_r, drive) if way is drive or here(NEEDS[way])]
+    primary = site()
+    job = primary.begin("slow")
     for n in range(2):
-        machine(here, "slow", name=f"r{n}")
-    until(lambda: len(listed(here, "slow")) == 2)
-    command = [sys.executable, "-m", "httpmr", "drive", job["drive"], "-j", "2"]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    drive = subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    step = job["drive"].removesuffix("drive") + "step"
-    while not ended(job)():
-        fetched(step, b"")
-    assert drive.wait(60) == 0
+        machine(primary, "slow", name=f"r{n}")
+    until(lambda: len(listed(primary, "slow")) == 2)
+    assert not any(carried(job, tmp_path, ways))
     assert is_exact(job)
-    assert all(row["slices"] for row in listed(here, "slow").values())
+    assert all(row["slices"] for row in listed(primary, "slow").values())
 
 
 def test_a_link_is_cut_in_the_middle(site, machine):
     """Replicas on machines of their own; the link of one is cut, and later mended."""
     need_namespaces()
     with Namespace() as near, Namespace() as far:
-        here = site(also=near.here)
-        there = site_beside(here, far)
-        job = here.begin("slow")
+        primary = site(also=near.here)
+        beside = site_beside(primary, far)
+        job = primary.begin("slow")
         try:
-            for name, network, at in (("near", near, here), ("far", far, there)):
+            for name, network, at in (("near", near, primary), ("far", far, beside)):
                 options = {"host": network.here, "prefix": network.prefix, "name": name}
                 machine(at, "slow", "--through-primary", **options)
-            until(lambda: held(here, "far") if "far" in listed(here, "slow") else None)
+            until(lambda: held(primary, "far") if "far" in listed(primary, "slow") else None)
             until(mapped(job, 30))
             far.cut()
-            took = until(lambda: not held(here, "far") or ended(job)())
+            took = until(lambda: not held(primary, "far") or ended(job)())
             assert took < LEASE + 2
             far.mend()
             until(ended(job))
-            until(lambda: listed(here, "slow")["far"]["state"] in ("ready", "waiting"))
+            until(lambda: listed(primary, "slow")["far"]["state"] in ("ready", "waiting"))
         finally:
-            there.kill()
+            beside.kill()
         assert is_exact(job)
-        assert listed(here, "slow")["near"]["slices"] > 0
+        assert listed(primary, "slow")["near"]["slices"] > 0
 
 
-def site_beside(here, network):
+def site_beside(primary, network):
     """The same site once more, at the end of another link."""
-    kind = type(here)
+    kind = type(primary)
     again = kind(
-        here.server,
-        here.environ["HTTPMR_STORY_STORE"],
-        here.environ["HTTPMR_STORY_TEXT"],
+        primary.server,
+        primary.environ["HTTPMR_STORY_STORE"],
+        primary.environ["HTTPMR_STORY_TEXT"],
         also=network.here,
     )
     return again.start()
