@@ -94,7 +94,8 @@ class TestAtTheDoor:
             for verb in ("read", "commit"):
                 assert post(made, verb, {"lease": lease, "outcome": {}})[0] == 400, lease
             assert post(made, "status", hello(lease=lease))[0] == 400
-        assert post(made, "status", hello(begun="x"))[0] == 400
+        for begun in ("x", (1, 2), (1, 2, 3, 4), ("x", 1, "k"), [1, 2, "k"]):
+            assert post(made, "status", hello(begun=begun))[0] == 400
 
     def test_bodies_are_bounded(self, made):
         for verb, most in (("status", 64 * 1024), ("claim", 64 * 1024), ("read", 512 * 1024)):

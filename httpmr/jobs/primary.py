@@ -49,7 +49,7 @@ class Primary:
         """
         fields, lease, begun = _told(said), said.get("lease"), said.get("begun")
         lease = None if lease is None else _leased(lease)
-        if begun is not None and (type(begun) is not tuple or len(begun) != 3):
+        if begun is not None and not _is_begun(begun):
             raise Malformed("what is begun is (deaths, how many, key)")
         while True:
             replica, _, task = self._look(lease)
@@ -227,6 +227,11 @@ def _told(said: Plain) -> Plain:
     if not all(type(n) is int and 0 <= n < 2**60 for n in numbers.values()):
         raise Malformed("a replica tells how many slices, records and errors it had")
     return {"state": said["state"], **numbers}
+
+
+def _is_begun(said: Any) -> bool:
+    """Whether it is what `Care` notes: how many died, how many are begun, the first one's key."""
+    return type(said) is tuple and len(said) == 3 and {type(n) for n in said[:2]} == {int}
 
 
 def _leased(said: Any) -> Leased:

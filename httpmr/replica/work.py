@@ -21,7 +21,6 @@ from httpmr.errors import (
     RecipeError,
     StoreError,
     Unavailable,
-    Uncertain,
     UserCodeError,
 )
 from httpmr.interfaces import Slice
@@ -154,7 +153,7 @@ class Replica:
             outcome = slices.run(recipe, Partition(read), held, budget)
             outcome = self._written(recipe, given, held, outcome)
             self._commit(recipe, task, lease, outcome)
-        except (Conflict, Unavailable, Uncertain, StoreError) as error:
+        except StoreError as error:
             self.errors += 1
             if not isinstance(error, Conflict):
                 self.remote.ask("status", self._told("ready"))  # which gives the lease back
