@@ -16,6 +16,7 @@ from test_every_way import NEEDS, browser, carried, drive, here, wget_r
 
 SLOW = {n: sum(range(n, 300, 10)) for n in range(10)}
 LEASE = 3.0  # of the recipe `slow`: 2 * slice_seconds + 2
+BUSY = 4.0  # seconds that others may be at their own slices, on a machine that has much to do
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_one_of_four_is_killed_in_the_middle(site, machine):
     shard = listed(primary, "slow")["r0"]["shard"]
     if shard and shard.startswith("map "):
         took = until(lambda: not held(primary, "r0"))
-        assert took < LEASE + 2
+        assert took < LEASE + BUSY
     until(ended(job))
     assert is_exact(job)
     assert all(one.process.poll() is None for one in others)
@@ -191,7 +192,7 @@ def test_a_link_is_cut_in_the_middle(site, machine):
             until(mapped(job, 30))
             far.cut()
             took = until(lambda: not held(primary, "far") or ended(job)())
-            assert took < LEASE + 2
+            assert took < LEASE + BUSY
             far.mend()
             until(ended(job))
             until(lambda: listed(primary, "slow")["far"]["state"] in ("ready", "waiting"))
