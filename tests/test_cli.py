@@ -493,6 +493,33 @@ def test_operators_links_are_made_and_revoked(served, app, capsys):
     assert refused.value.code == 404
 
 
+def test_replicas_work_by_a_link_that_is_made_and_revoked(served, app, capsys, monkeypatch):
+    site, console, _ = served
+    job = post_job(console)
+    assert main(["link", app(), "replica", "--base", site]) == 0
+    out, err = capsys.readouterr()
+    link = out.strip()
+    assert f"httpmr replica {link}" in err
+    monkeypatch.setenv("HTTPMR_TARGET", app())
+    assert main(["replica", link, "--idle", "1s", "--name", "my desk!"]) == 0
+    err = capsys.readouterr().err
+    name = re.search(r"^replica (my-desk-\w{4}) of words, for http://127", err, re.M)[1]
+    assert f"replica {name}: " in err and f"replica {name} ends: nothing was to be done" in err
+    assert main(["status", job["status"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "done"
+    assert main(["link", app(), "replica", "--revoke"]) == 0
+    assert main(["replica", link, app()]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"httpmr: {site}: 404 no such")
+
+
+def test_a_replica_needs_a_link_and_the_code(app, capsys, monkeypatch):
+    monkeypatch.delenv("HTTPMR_TARGET", raising=False)
+    assert main(["replica", "http://localhost/x", app()]) == 2
+    assert "no replica's link: one ends in /replica/TOKEN" in capsys.readouterr().err
+    assert main(["replica", "http://localhost/replica/AAAA"]) == 2
+    assert "No code comes from the primary: name it" in capsys.readouterr().err
+
+
 def test_links_of_a_job_are_made_and_revoked(served, app, capsys):
     site, console, _ = served
     job = post_job(console)

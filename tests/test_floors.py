@@ -19,7 +19,7 @@ FLOORS = {
     4: ["engine", "remote", "sql", "uploads"],
     5: ["stores", "sources", "sinks", "mappers", "partitioners", "reducers", "webhook"],
     6: ["jobs"],
-    7: ["web", "driver", "testing"],
+    7: ["web", "driver", "replica", "testing"],
     8: ["contrib"],
     9: ["cli"],
     10: ["__main__", "__init__"],

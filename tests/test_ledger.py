@@ -217,6 +217,16 @@ class TestRenew:
             ledger.renew(task, SECONDS)
         assert only(ledger, job) == rival
 
+    def test_what_joins_is_renewed_with_it_or_not_at_all(self, ledger, clock):
+        job = made(ledger)
+        task = claimed(ledger, job)
+        clock.pass_(1)
+        ledger.renew(task, SECONDS, None, lambda batch: batch.put(b"beside", b"it"))
+        assert ledger.store.get([b"beside"]) == {b"beside": b"it"}
+        with pytest.raises(Conflict):
+            ledger.renew(task, SECONDS, None, lambda batch: batch.put(b"beside", b"late"))
+        assert ledger.store.get([b"beside"]) == {b"beside": b"it"}
+
 
 class TestCheck:
     def test_what_is_held_passes_and_what_was_overtaken_is_told(self, ledger, clock):

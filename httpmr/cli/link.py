@@ -20,6 +20,12 @@ def link(args: argparse.Namespace) -> int:
     base = (args.base or "").rstrip("/") + target.place(args.target)
     if args.of == "operate":
         print(console(master, base), flush=True)
+    elif args.of == "replica":
+        master.work.links.make("replica")
+        url = master.link("replica", base)
+        print(url, flush=True)
+        if args.base:
+            show.say(f"on any machine with the code: httpmr replica {url} {args.target}")
     elif args.of == "start":
         master.work.start_link(every=args.every, params=given(master.recipe, args.params))
         url = f"{master.link('start', base)}/"
@@ -37,7 +43,7 @@ def link(args: argparse.Namespace) -> int:
 
 
 def _revoke(master: Master, of: str) -> int:
-    if of in ("start", "operate"):
+    if of in ("start", "operate", "replica"):
         master.work.revoke(of)
         show.say(f"every {of} link of {master.recipe.name} is revoked")
     else:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from httpmr.cli import demo, follow, link, octopy, run, serve, show, spark
+from httpmr.cli import demo, follow, link, octopy, replica, run, serve, show, spark
 from httpmr.errors import HttpmrError
 
 Command = Callable[[argparse.Namespace], int]
@@ -93,15 +93,46 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("url", metavar="URL", help="any link of the job, or a start link")
     command.add_argument("-j", type=_lanes, default=1, metavar="N", help="in N lanes")
 
+    command = add("replica", replica.replica, "let this machine do slices for a primary")
+    command.add_argument("url", metavar="URL", help="as httpmr link TARGET replica prints it")
+    command.add_argument(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help="the job's code, here: file.py, file.py:name or module:name; else $HTTPMR_TARGET",
+    )
+    command.add_argument("--name", metavar="NAME", help="for the console; default: the host's")
+    command.add_argument(
+        "--idle", type=_seconds, metavar="30s", help="end when there was nothing to do for so long"
+    )
+    reach = command.add_mutually_exclusive_group()
+    reach.set_defaults(reach="")
+    reach.add_argument(
+        "--direct",
+        action="store_const",
+        const="direct",
+        dest="reach",
+        help="the source, and a keyed sink, are the primary's own here, too: reach them directly",
+    )
+    reach.add_argument(
+        "--through-primary",
+        action="store_const",
+        const="primary",
+        dest="reach",
+        help="read the source by way of the primary, always",
+    )
+
     command = add("status", follow.status, "say where a job stands")
     command.add_argument("url", metavar="URL", help="any link of the job")
     command.add_argument("--json", action="store_true", help="as JSON")
 
-    command = add("link", link.link, "make a start link (for cron), an operator's link, or a job's")
+    command = add("link", link.link, "make a link: to start (for cron), to operate, of replicas")
     add_target(command)
     command.epilog = _PARAMS
     command.set_defaults(params=[])
-    command.add_argument("of", metavar="start|operate|JOB", help="of what; JOB is a job's id")
+    command.add_argument(
+        "of", metavar="start|operate|replica|JOB", help="of what; JOB is a job's id"
+    )
     command.add_argument("--base", metavar="URL", help="where the Master is mounted")
     command.add_argument(
         "--every", type=_seconds, metavar="1d", help="start: join any job younger than that"

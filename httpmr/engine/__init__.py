@@ -13,9 +13,9 @@ from httpmr.budget import Budget
 from httpmr.engine import care
 from httpmr.engine.again import again, map_again
 from httpmr.engine.care import Begin
-from httpmr.engine.careful import map_alone, map_carefully
+from httpmr.engine.careful import map_alone, map_carefully, parked
 from httpmr.engine.finish import clean_up, leftovers, publish
-from httpmr.engine.fold import fold_runs
+from httpmr.engine.fold import above, fold_runs
 from httpmr.engine.map import map_records
 from httpmr.engine.plan import first, following
 from httpmr.engine.reduce import Hold, reduce_groups
@@ -25,7 +25,7 @@ from httpmr.interfaces import OrderedStore
 from httpmr.recipe import Recipe
 from httpmr.state import Outcome, Task
 
-__all__ = ["again", "first", "following", "leftovers", "run_slice", "shed"]
+__all__ = ["above", "again", "first", "following", "leftovers", "parked", "run_slice", "shed"]
 
 _PHASES = {
     "split": split,

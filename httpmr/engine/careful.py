@@ -40,6 +40,25 @@ def map_alone(
     return walked(_Alone(recipe, task, budget, begin))
 
 
+def parked(task: Task, after: Any, until: Any, pace: float) -> Task:
+    """Return the shard of the one record `until`, which a slice of `task` passes over.
+
+    `after` is the key before it.
+    """
+    shard, slice = task.place
+    return Task(
+        task.job,
+        task.phase,
+        (ALONE, -1 - shard[0], *shard[1:], -1 - slice),
+        fan_out=task.fan_out,
+        after=after,
+        until=until,
+        fingerprint=task.fingerprint,
+        pace=pace,
+        notes={**inherited(task), "place": (shard, slice), "patience": PATIENCE},
+    )
+
+
 class _Careful(Walk):
     """One slice's way along a shard, each few steps noted before they are made."""
 
@@ -67,20 +86,10 @@ class _Careful(Walk):
 
     def at_fault(self, key: Any) -> None:
         """Pass over the record."""
-        task, (shard, slice) = self.task, self.task.place
-        self.parked = Task(
-            task.job,
-            task.phase,
-            (ALONE, -1 - shard[0], *shard[1:], -1 - slice),
-            fan_out=task.fan_out,
-            after=task.after if self.cursor is None else self.cursor,
-            until=key,
-            fingerprint=task.fingerprint,
-            pace=min(
-                1.0, task.pace * 2.0**self.care.deaths
-            ),  # what it cost the shard, it gets back
-            notes={**inherited(task), "place": (shard, slice), "patience": PATIENCE},
-        )
+        after = self.task.after if self.cursor is None else self.cursor
+        # What it cost the shard, it gets back.
+        pace = min(1.0, self.task.pace * 2.0**self.care.deaths)
+        self.parked = parked(self.task, after, key, pace)
         self.cursor, self.care.suspect = key, None
 
     def outcome(self, **fields: Any) -> Outcome:

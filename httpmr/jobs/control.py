@@ -60,6 +60,17 @@ def present(ledger: Ledger, job: Job) -> Job:
     return found
 
 
+def unmade(ledger: Ledger, job: Job, why: str) -> Job:
+    """Pause a job that the recipe, as it is now, cannot be made for."""
+    if job.state != "running":
+        return job
+    message = f"its parameters do not fit the code any more: {why}"
+    try:
+        return ledger.change(job, state="paused", error={"message": message})
+    except Conflict:
+        return present(ledger, job)
+
+
 def skip(ledger: Ledger, job: Job, lease: float, by: str = "", seen: str | None = None) -> Job:
     """Put aside the record or group the job paused at, and run on.
 

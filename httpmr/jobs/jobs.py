@@ -13,7 +13,7 @@ from typing import Any
 from httpmr import codec, engine
 from httpmr.budget import Budget, Clock
 from httpmr.engine.blame import check_key
-from httpmr.errors import Conflict, RecipeError, StoreError, Uncertain, UnknownJob
+from httpmr.errors import RecipeError, StoreError, Uncertain, UnknownJob
 from httpmr.interfaces import OrderedStore
 from httpmr.jobs import control, local
 from httpmr.jobs.deleted import Deleted, deleted
@@ -182,11 +182,15 @@ class Jobs:
         `job` is its id, or its record where that was just read; `driver`, who asks.
         """
         record = self._record(job) if isinstance(job, str) else job
+        return self.carried(record, lambda stepper: stepper.step(record, at, budget, driver))
+
+    def carried(self, record: Record, on: Callable[[Stepper], Step]) -> Step:
+        """Carry the job on by its stepper, and do what goes with each slice."""
         try:
             stepper = self.stepper(record.params, record.learned)
         except RecipeError as error:
-            return self._unmade(record, error)
-        step = stepper.step(record, at, budget, driver)
+            return Step("stale", control.unmade(self.ledger, record, error.message), None)
+        step = on(stepper)
         self.heard(step.job)
         if step.did == "slice":
             self._tidy(control.sweep, self.store)
@@ -196,16 +200,6 @@ class Jobs:
         """Let the hooks be called for what a job has come to; see hooks.tell."""
         if self.recipe.hooked:
             self._tidy(tell, self.recipe, self.ledger, record, since)
-
-    def _unmade(self, record: Record, error: RecipeError) -> Step:
-        """Pause a job that the recipe, as it is now, cannot be made for."""
-        if record.state == "running":
-            message = f"its parameters do not fit the code any more: {error.message}"
-            try:
-                record = self.ledger.change(record, state="paused", error={"message": message})
-            except Conflict:
-                record = self._record(record.id)
-        return Step("stale", record, None)
 
     def here(self, id: str) -> Address | None:
         """Return the slice a new lane should begin with; None where nothing is open."""

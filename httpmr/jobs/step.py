@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from httpmr.state import Job, Shard
+from httpmr.state import Job, Shard, Task
 
 
 class Address(NamedTuple):
@@ -19,3 +19,11 @@ class Step(NamedTuple):
     did: str  # "slice", "busy", "stale" or "lost"
     job: Job
     next: Address | None
+
+
+class Claimed(NamedTuple):
+    """A slice that was leased, for so many seconds, and its job."""
+
+    job: Job
+    task: Task
+    seconds: float

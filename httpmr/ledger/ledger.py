@@ -135,11 +135,13 @@ class Ledger:
             return None
         return claimed
 
-    def renew(self, task: Task, seconds: float, begun: tuple[Any, ...] | None = None) -> Task:
+    def renew(
+        self, task: Task, seconds: float, begun: tuple[Any, ...] | None = None, *joins: Join
+    ) -> Task:
         """Let a lease begin anew, and return the task with it; Conflict if it was lost.
 
         `begun` is kept with the task until the next commit, beside the takeovers so far and the
-        seconds that the lease lasts: what a slice noted that nobody has heard of since.
+        seconds it lasts: what a slice noted that nobody has heard of since. `joins` add to it.
         """
         batch = Batch()
         lasting = _lasting(seconds, task.takeovers + task.notes.get("patience", 0))
@@ -147,6 +149,8 @@ class Ledger:
         if begun:
             renewed = replace(renewed, begun=(task.takeovers, lasting, *begun))
         renewed = put(batch, task_key(task), renewed, task.stored)
+        for join in joins:
+            join(batch)
         self.store.commit(batch)
         return renewed
 

@@ -1,13 +1,25 @@
 """What goes from map to reduce: blocks, runs of them, and their merge."""
 
-from httpmr.shuffle.blocks import BLOCK_BYTES, Block, Columns, cut, gather, ordered, single
+from httpmr.shuffle.blocks import (
+    BLOCK_BYTES,
+    Block,
+    Columns,
+    cut,
+    gather,
+    ordered,
+    single,
+    sound,
+)
+from httpmr.shuffle.heaviest import NOTED, Heaviest
 from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
 
 __all__ = [
     "BLOCK_BYTES",
     "FAN_IN",
+    "NOTED",
     "Block",
     "Columns",
+    "Heaviest",
     "Placed",
     "Runs",
     "cut",
@@ -15,4 +27,5 @@ __all__ = [
     "ordered",
     "output",
     "single",
+    "sound",
 ]

@@ -67,10 +67,14 @@ def _sealed(raw: bytes) -> bytes:
 
 def unpack(data: bytes) -> Columns:
     """Return the columns of a packed block; Damaged if it is not what was packed."""
-    body = data[5:]
-    if data[:1] != _FORMAT or crc32(body).to_bytes(4, "big") != data[1:5]:
+    if not sound(data):
         raise Damaged("a stored block fails its checksum: the store lost or changed data")
-    return Columns(*codec.loads(zstd.decompress(body)))
+    return Columns(*codec.loads(zstd.decompress(data[5:])))
+
+
+def sound(data: bytes) -> bool:
+    """Return whether a packed block is as it was packed, by its checksum."""
+    return data[:1] == _FORMAT and crc32(data[5:]).to_bytes(4, "big") == data[1:5]
 
 
 def ordered(

@@ -14,7 +14,7 @@ from httpmr.jobs import Job
 from httpmr.params import Parameters
 from httpmr.recipe import Recipe
 from httpmr.state import Plain
-from httpmr.web import pages, security, tables
+from httpmr.web import pages, replicas, security, tables
 from httpmr.web.visit import Visit
 
 LISTED = 20
@@ -46,11 +46,13 @@ def console(
     recipe = visit.master.recipe
     settings = facts(recipe, visit.work.store)
     gone = [it._asdict() for it in visit.work.deleted()]
+    known = replicas.told(visit)
     if visit.wants_json:
         about = {"recipe": recipe.name, "about": sentence(recipe), "settings": settings}
-        return pages.data(about | {"jobs": listed, "older": older, "deleted": gone})
+        rest = {"jobs": listed, "older": older, "deleted": gone, "replicas": known}
+        return pages.data(about | rest)
     if visit.wants == "text":
-        return pages.words(tables.jobs(recipe.name, settings, listed, older, gone))
+        return pages.words(tables.jobs(recipe.name, settings, listed, older, gone, known))
     return pages.page(
         "console.html",
         400 if wrong else 200,
@@ -66,6 +68,7 @@ def console(
         older=older,
         before=before,
         deleted=gone,
+        replicas=known,
         form=form(recipe.parameters, given or {}, wrong or {}),
     )
 

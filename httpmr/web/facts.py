@@ -9,7 +9,7 @@ from httpmr.jobs.status import status
 from httpmr.ledger import waiting
 from httpmr.params import Parameters
 from httpmr.state import ENDED, Job, Plain, Task, after
-from httpmr.web import output, pace, shards
+from httpmr.web import output, pace, replicas, shards
 from httpmr.web.drivers import kinds
 from httpmr.web.plain import plain
 from httpmr.web.skew import skew
@@ -44,6 +44,8 @@ def facts(visit: Visit) -> Plain:
         "phases": told,
         "left": pace.left(told, here) if idle is not None and idle < pace.LATELY else None,
         "drivers": kinds(pace.drivers(every, busy, now)) if running else {},
+        # Their names are of machines, and the operator's business.
+        "replicas": replicas.told(visit, record.id) if running and visit.user else [],
         "idle": idle,
         "stalled": stalled_since is not None,
         "chart": pace.chart(record, tasks, now),

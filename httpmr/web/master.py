@@ -23,7 +23,18 @@ from httpmr.recipe import (
 )
 from httpmr.sinks.stored import Stored
 from httpmr.state import Plain
-from httpmr.web import chain, console, job, metrics, output, pages, routes, sample
+from httpmr.web import (
+    chain,
+    console,
+    job,
+    metrics,
+    output,
+    pages,
+    replica,
+    replicas,
+    routes,
+    sample,
+)
 from httpmr.web.mounted import Mounted
 from httpmr.web.security import Authorize, Tokens
 from httpmr.web.visit import Visit
@@ -39,6 +50,8 @@ HANDLERS: dict[str, Callable[..., pages.Answer]] = {
         (output, "output download"),
         (sample, "tried"),
         (metrics, "metrics"),
+        (replica, "replica"),
+        (replicas, "order"),
     )
     for name in names.split()
 }
@@ -163,15 +176,15 @@ class Master(Mounted):
         return self._tokens
 
     def link(self, scope: str, base: str = "", job: Job | None = None) -> str:
-        """Return a capability URL: "start" or "operate" of the Master, "view" or "drive" of a job.
+        """Return a capability URL: "view" or "drive" of a job, or one of the Master's own.
 
-        `base` is where the Master is mounted. A job's link has no slash at its end. Links to
-        start and to operate must have been made: `work.start_link()`, `work.operate_generation()`.
+        Those are "start", "operate" and "replica", and must have been made: `work.start_link()`,
+        `work.operate_generation(make=True)`, `work.links.make("replica")`. `base` is where the
+        Master is mounted. A job's link has no slash at its end.
         """
         if job is not None:
             return f"{base}/{job.id}/{self.tokens.make(scope, job.record.generation, job.id)}"
-        made = {"start": self.work.start_link_generation, "operate": self.work.operate_generation}
-        generation = made[scope]()
+        generation = self.work.links.generation(scope)
         if generation is None:
             raise errors.UnknownJob(f"there is no link to {scope} yet: make it first")
         return f"{base}/{scope}/{self.tokens.make(scope, generation)}"

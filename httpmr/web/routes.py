@@ -20,6 +20,9 @@ PARTS = {
     "lanes": r"[1-9]\d{0,2}",
     "action": "pause|resume|skip|retry|cancel|delete",
     "format": "csv|jsonl",
+    "replica": r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}",
+    "verb": "status|claim|commit|read",
+    "order": "drain|drop",
     "name": r"[a-z]{1,20}\.(?:css|js|svg)",
 }
 
@@ -48,6 +51,8 @@ TABLE = (
     _route("metrics", GET, "program", r"/metrics"),
     _route("start", GET, "driver", r"/start/{token}/?"),
     _route("operate", GET, "person", r"/operate/{token}"),
+    _route("replica", POST, "program", r"/replica/{token}/{replica}/{verb}"),
+    _route("order", POST, "person", r"/replicas/{replica}/{order}"),
     _route("static", GET, "person", r"/static/{name}"),
     _route("folder", GET, "person", r"/{job}/{token}"),
     _route("page", GET, "person", r"/{job}/{token}/"),

@@ -3,7 +3,8 @@
 A capability URL carries a token: HMAC-SHA256 over (store instance, recipe, job, scope,
 generation), each with its length, so that no two lists of parts sign alike. Scopes nest,
 drive < view < operate: `drive` runs slices and sees numbers, `view` also sees keys, values and
-errors; what changes a job needs a user whom `authorize` names, or an operator's cookie.
+errors; what changes a job needs a user whom `authorize` names, or an operator's cookie. The scopes
+`start`, `operate` and `replica` are links of their own, and none of them is of a job.
 """
 
 import base64

@@ -87,6 +87,8 @@ def job(known: Plain, commands: dict[str, str]) -> str:
         parts.append(table([list(row) for row in known["results"]["rows"]], ["key", "value"]))
     acts = [[moment(it["when"]), it["what"], it["who"]] for it in known["acts"]]
     parts.append(table(acts, ["when", "what", "who"]))
+    if known["replicas"]:
+        parts.append(replicas(known["replicas"]))
     if known["state"] == "running":
         parts.append("drive it:\n" + "".join(f"  {line}\n" for line in commands.values()))
     return "\n".join(parts)
@@ -128,10 +130,26 @@ def _summary(known: Plain) -> list[list[Any]]:
     return rows
 
 
+def replicas(known: list[Plain]) -> str:
+    """Return the replicas."""
+    rows = [
+        [it["name"], it["state"], moment(it["since"]), f"{span(it['silent'])} ago", it["shard"],
+         it["slices"], it["records"], it["errors"], it["order"] or None]
+        for it in known
+    ]  # fmt: skip
+    heads = ["replica", "state", "since", "heard", "shard", "slices", "records", "errors", "order"]
+    return table(rows, heads)
+
+
 def jobs(
-    name: str, about: Plain, listed: list[Plain], older: str | None, deleted: list[Plain]
+    name: str,
+    about: Plain,
+    listed: list[Plain],
+    older: str | None,
+    deleted: list[Plain],
+    known: list[Plain],
 ) -> str:
-    """Return the console: the recipe, its jobs, and which of them were deleted."""
+    """Return the console: the recipe, its jobs, which of them were deleted, and its replicas."""
     recipe = [["recipe", name], *([fact, said] for fact, said in about.items())]
     rows = [
         [it["job"], it["state"], f"{percent(it['progress'])} %", it["records"],
@@ -143,4 +161,5 @@ def jobs(
     listing = table(rows, heads) if rows else "no jobs\n"
     lost = [[it["job"], it["state"], moment(it["when"]), it["who"]] for it in deleted]
     gone = f"\n{table(lost, ['deleted', 'it was', 'when', 'by'])}" if lost else ""
-    return f"{table(recipe)}\n{listing}{more}{gone}"
+    helped = f"\n{replicas(known)}" if known else ""
+    return f"{table(recipe)}\n{listing}{more}{gone}{helped}"

@@ -24,6 +24,7 @@ TYPES = {
     "text/css; charset=UTF-8",
     "text/csv; charset=UTF-8",
     "application/jsonl",
+    "application/octet-stream",
 }
 IMG = "<img src=x onerror=alert(1)>"
 

@@ -9,6 +9,7 @@ def made():
     made = site()
     made.work.start_link()
     made.work.operate_generation(make=True)
+    made.work.links.make("replica")
     return made
 
 

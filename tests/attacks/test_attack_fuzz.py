@@ -12,6 +12,7 @@ from attackslib import HIDDEN, IMG, USER, ask, site
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from httpmr import codec
 from httpmr.errors import UnknownJob
 
 ENDPOINTS = {
@@ -22,6 +23,8 @@ ENDPOINTS = {
     "metrics": ("GET", "/metrics"),
     "start": ("GET", "/start/{start}/"),
     "operate": ("GET", "/operate/{token}"),
+    "replica": ("POST", "/replica/{replica}/ann/{verb}"),
+    "order": ("POST", "/replicas/ann/{order}"),
     "static": ("GET", "/static/style.css"),
     "folder": ("GET", "/{job}/{token}"),
     "page": ("GET", "/{job}/{token}/"),
@@ -67,6 +70,9 @@ BODIES = (
     )
     | st.dictionaries(FIELDS, NASTY, max_size=3).map(lambda said: json.dumps(said).encode())
     | st.just(b"{}")
+    | st.dictionaries(
+        st.sampled_from(["state", "lease", "outcome", "what", "args", "slices"]), NASTY
+    ).map(codec.dumps)
 )
 REQUESTS = st.fixed_dictionaries(
     {
@@ -78,6 +84,8 @@ REQUESTS = st.fixed_dictionaries(
         "method": st.sampled_from([None] * 6 + ["GET", "POST", "HEAD", "PUT", "OPTIONS", "\r\n"]),
         "tail": st.just("") | NASTY,
         "n": st.integers(0, 10**12 - 1) | st.integers(0, 9),
+        "verb": st.sampled_from(["status", "claim", "read", "commit"]),
+        "order": st.sampled_from(["drain", "drop"]),
         "letter": st.sampled_from("smgrpcx"),
         "action": st.sampled_from(["pause", "resume", "skip", "cancel", "delete", "retry", "fire"]),
     }
@@ -90,6 +98,7 @@ class World:
     def __init__(self):
         self.made = site()
         self.made.work.start_link()
+        self.made.work.links.make("replica")
         self.job = self.made.start()
 
     def present(self):
@@ -112,8 +121,10 @@ def asked(world, endpoint, caller, said):
     scope = caller if caller == "drive" else "view"
     token = "A" * 32 if caller == "nobody" else made.tokens.make(scope, 0, job.id)
     start = made.link("start").rpartition("/")[2] if caller == "user" else token
+    replica = made.link("replica").rpartition("/")[2] if caller == "user" else token
     parts = {"job": job.id, "token": token, "start": start, "text": said["tail"] or "x"}
-    path = path.format(**parts, **{name: said[name] for name in ("n", "letter", "action")})
+    given = {name: said[name] for name in ("n", "letter", "action", "verb", "order")}
+    path = path.format(**parts, **given, replica=replica)
     code = quote if said["quoted"] else str
     query = "&".join(f"{name}={code(value)}" for name, value in said["query"])
     headers, body = dict(said["headers"]), said["body"]

@@ -27,6 +27,8 @@ def opens_nothing(made, job, token, statuses=(404,)):
         assert told.status in statuses, (token, rest)
     for door in ("start", "operate"):
         assert ask(made, f"/{door}/{token}").status == 404, (token, door)
+    for verb in ("status", "claim", "read", "commit"):
+        assert ask(made, f"/replica/{token}/ann/{verb}", "POST").status == 404, (token, verb)
     cookie = f"{made.tokens.cookie}={token}"
     assert ask(made, "/", HTTP_COOKIE=cookie).status == 403
     assert made.work.store.commits == commits
@@ -42,6 +44,7 @@ def others(made, job):
         "no job": tokens.make("view", 0),
         "operate, for a job": tokens.make("operate", 0, job.id),
         "start, for a job": tokens.make("start", 0, job.id),
+        "replica, for a job": tokens.make("replica", 0, job.id),
         "csrf": tokens.csrf("ann", made.clock()),
         "the empty scope": tokens.make("", 0, job.id),
         "another recipe": Tokens(tokens.secret, mine[0], "other").make("view", 0, job.id),

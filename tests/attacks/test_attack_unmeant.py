@@ -16,7 +16,8 @@ def changes_nothing(made, job, status, query="", body=b"", method="POST", **envi
     """Send it to all that changes something: jobs are neither made, nor changed."""
     commits = made.work.store.commits
     view = job_path(made, job, "view")
-    paths = ["/jobs", "/sample", view + "again", *(view + action for action in ACTIONS)]
+    orders = ("/replicas/ann/drain", "/replicas/ann/drop")
+    paths = ["/jobs", "/sample", *orders, view + "again", *(view + action for action in ACTIONS)]
     for path in paths:
         assert ask(made, path, method, query, body, **USER, **environ).status in status, path
     assert made.work.store.commits == commits

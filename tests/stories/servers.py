@@ -16,7 +16,7 @@ FULL = bool(os.environ.get("HTTPMR_TEST_FULL"))
 """Set by hand: each way on each server and each database, over all of the text."""
 
 SERVERS = {
-    "waitress": ["waitress", "--threads=8", "--host=127.0.0.1"],
+    "waitress": ["waitress", "--threads=8"],
     "gunicorn": ["gunicorn", "--workers=3", "--graceful-timeout=1", "--log-level=critical"],
 }
 
@@ -30,8 +30,9 @@ def free_port():
 class Site:
     """The stories' web application in a server of its own, which can be killed and come back."""
 
-    def __init__(self, server, store, text, one=None):
+    def __init__(self, server, store, text, one=None, also=None):
         self.port = free_port()
+        self.hosts = ["127.0.0.1", also] if also else ["127.0.0.1"]
         self.server = server
         self.environ = {
             **os.environ,
@@ -44,11 +45,8 @@ class Site:
         self.process = None
 
     def start(self):
-        where = (
-            [f"--port={self.port}"]
-            if self.server == "waitress"
-            else [f"--bind=127.0.0.1:{self.port}"]
-        )
+        option = {"waitress": "--listen", "gunicorn": "--bind"}[self.server]
+        where = [f"{option}={host}:{self.port}" for host in self.hosts]
         command = [sys.executable, "-m", *SERVERS[self.server], *where, "story_site:application"]
         self.process = subprocess.Popen(
             command, env=self.environ, start_new_session=True, stdout=subprocess.DEVNULL
@@ -69,8 +67,8 @@ class Site:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def url(self, name):
-        return f"http://127.0.0.1:{self.port}/{name}"
+    def url(self, name, host="127.0.0.1"):
+        return f"http://{host}:{self.port}/{name}"
 
     def begin(self, name):
         """Start a job; return {"job", "url", "drive", "status"}."""

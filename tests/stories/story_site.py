@@ -62,6 +62,11 @@ def slowly(key, value):
     yield key % 10, value
 
 
+def by_letter(key, partitions):
+    """A user's own hash: words with the same first letter are reduced together."""
+    return ord(key[0]) % partitions
+
+
 def fussy(key, value):
     if key == 7:
         raise ValueError("seven will not do")
@@ -79,6 +84,15 @@ masters = {
         source=sources.TextFiles(TEXT),
         mapper=Words(),
         reducer=reducers.Sum(),
+        slice_seconds=0.25,
+    ),
+    "letters": master(
+        "letters",
+        source=sources.TextFiles(TEXT),
+        mapper=Words(),
+        reducer=reducers.Sum(),
+        partitioner=by_letter,
+        num_reducers=7,
         slice_seconds=0.25,
     ),
     "index": master(
@@ -108,7 +122,7 @@ masters = {
         "ones", source=numbers, mapper=lambda key, value: [(key, value)], num_mappers=16
     ),
 }
-words, index = masters["words"], masters["index"]
+words, index, slow, letters = (masters[name] for name in ("words", "index", "slow", "letters"))
 
 if "HTTPMR_STORY_ONE" in os.environ:
     work = masters["ones"].work

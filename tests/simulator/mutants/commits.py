@@ -5,7 +5,7 @@ from dataclasses import replace
 from httpmr import keys
 from httpmr.errors import Uncertain
 from httpmr.interfaces import Batch
-from httpmr.jobs import steps
+from httpmr.jobs import slices
 from httpmr.ledger import ledger
 from httpmr.ledger.ledger import Ledger
 from httpmr.ledger.places import task_key
@@ -82,7 +82,7 @@ def _():
         trial.store.commit(batch)
         return lambda batch: None
 
-    return [(steps, "receipt", receipt)]
+    return [(slices, "receipt", receipt)]
 
 
 @mutant("an ambiguous commit is made again", "counters", "order")
