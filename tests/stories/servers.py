@@ -38,6 +38,7 @@ class Site:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]),
             "HTTPMR_STORY_STORE": store,
+            "HTTPMR_STORY_TABLES": store,
             "HTTPMR_STORY_TEXT": text,
         }
         if one:

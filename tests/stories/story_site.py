@@ -1,7 +1,8 @@
 """The web application of the stories: what it serves is told by the environment.
 
-HTTPMR_STORY_STORE is the store's URL, HTTPMR_STORY_TEXT a glob of text files, and
-HTTPMR_STORY_ONE, where set, lets every slice do one record.
+HTTPMR_STORY_STORE is the store's URL, HTTPMR_STORY_TABLES that of the founders' tables,
+HTTPMR_STORY_TEXT a glob of text files, and HTTPMR_STORY_ONE, where set, lets every slice do one
+record.
 """
 
 import os
@@ -14,6 +15,7 @@ from httpmr import reducers, sinks, sources
 from httpmr.budget import Budget
 
 STORE = os.environ.get("HTTPMR_STORY_STORE", "sqlite:///story.db")
+TABLES = os.environ.get("HTTPMR_STORY_TABLES", "sqlite:///story.db")
 TEXT = os.environ.get("HTTPMR_STORY_TEXT", "*.txt")
 WORD = re.compile(r"[a-z']+")
 PAGE = 16384
@@ -111,10 +113,10 @@ masters = {
     ),
     "founders": master(
         "founders",
-        source=sources.SQLTable(STORE, "documents", key="title"),
+        source=sources.SQLTable(TABLES, "documents", key="title"),
         mapper=Tokens(),
         reducer=titles,
-        sink=sinks.SQLTable(STORE, "document_index", key="token", value="titles", mode="insert"),
+        sink=sinks.SQLTable(TABLES, "document_index", key="token", value="titles", mode="insert"),
         slice_seconds=0.1,
     ),
     "fussy": master("fussy", source=sources.Memory({n: n for n in range(10)}), mapper=fussy),
