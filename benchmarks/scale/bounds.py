@@ -2,7 +2,7 @@
 
 A small commit expects the one key of its process and puts it anew, 400 bytes of it, as a claim
 does. A large one puts besides eight blocks of 64 KiB that do not compress, as a slice of a job
-without a combiner does, and deletes those before.
+without a combiner does, in place of those before, so that the disk is not filled.
 """
 
 import multiprocessing
@@ -48,7 +48,8 @@ def _rate(make, count, seconds, blocks) -> float:
 
 def _work(make, number, seconds, blocks, ready, done) -> None:
     store = make()
-    own, commits, before = b"own%d" % number, 0, []
+    own, commits = b"own%d" % number, 0
+    keys = [b"block%d.%d" % (number, n) for n in range(blocks)]
     held = store.get([own]).get(own)
     data = os.urandom(BLOCK)
     ready.wait()
@@ -58,10 +59,7 @@ def _work(make, number, seconds, blocks, ready, done) -> None:
         batch.expect(own, held)
         held = os.urandom(SMALL)
         batch.put(own, held)
-        for key in before:
-            batch.delete(key)
-        before = [b"block%d.%d.%d" % (number, commits, n) for n in range(blocks)]
-        for key in before:
+        for key in keys:
             batch.put(key, data)
         store.commit(batch)
         commits += 1
