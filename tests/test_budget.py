@@ -138,3 +138,10 @@ def test_a_budget_for_nothing_is_refused(wrong):
 
 def test_it_says_what_it_is():
     assert repr(Budget.records(2)) == "Budget(seconds=inf, records=2)"
+
+
+def test_records_that_are_done_together_count_each():
+    budget = Budget.records(5)
+    assert budget.more(3) and budget.room == 2
+    assert not budget.more(2) and budget.why == "records"
+    assert Budget().room == math.inf

@@ -122,6 +122,55 @@ def test_keys_of_any_type_are_bounds(database_url, kind):
     assert list(source.split(None, source.last(), 50)) == read[:-1]
 
 
+# Rows as tuples
+
+
+def test_rows_as_tuples_are_in_the_order_of_the_columns(database_url):
+    columns = (
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(9)),
+        sa.Column("price", sa.Numeric(8, 2)),
+        sa.Column("when", sa.DateTime),
+    )
+    rows = [{"id": n, "name": f"n{n}", "price": Decimal(n) / 4, "when": NOON} for n in (1, 2, 3)]
+    create(database_url, *columns, rows=rows)
+
+    def read(*names, key="id"):
+        source = SQLTable(database_url, "docs", key=key, columns=names, rows=tuple)
+        return list(source.read(None, None))
+
+    assert read("id", "name") == [(n, (n, f"n{n}")) for n in (1, 2, 3)]
+    assert read("name") == [(n, (f"n{n}",)) for n in (1, 2, 3)]
+    assert read("price", "id", "when") == [(n, (Decimal(n) / 4, n, NOON)) for n in (1, 2, 3)]
+    assert all(type(row) is tuple for _, row in read("name", "price") + read("id", "price"))
+    assert read("name", "id", key=("id", "name"))[2] == ((3, "n3"), ("n3", 3))
+
+
+class TestTuples(SourceSuite):
+    @pytest.fixture
+    def source(self, database_url):
+        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("title", sa.String(20))
+        create(database_url, *columns, rows=[{"id": n, "title": f"{n}"} for n in range(1, 31)])
+        return SQLTable(database_url, "docs", key="id", columns=("title", "id"), rows=tuple)
+
+    @pytest.fixture
+    def expected(self):
+        return [(n, (f"{n}", n)) for n in range(1, 31)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({"rows": tuple}, "tuple without columns"), ({"rows": list, "columns": ["id"]}, "list")],
+)
+def test_what_rows_cannot_be_is_told(sqlite_url, settings, told):
+    with pytest.raises(RecipeError, match=rf"rows is dict, or tuple with columns=.*{told}"):
+        SQLTable(sqlite_url, "docs", key="id", **settings)
+
+
+def test_they_show_what_rows_are(sqlite_url):
+    assert "rows=tuple" in repr(SQLTable(sqlite_url, "docs", key="id", columns=["id"], rows=tuple))
+
+
 # Pages and steps
 
 

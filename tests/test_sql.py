@@ -6,7 +6,6 @@ import os
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from unittest.mock import Mock
 
 import pytest
 import sqlalchemy
@@ -483,14 +482,52 @@ def test_an_index_counts_if_it_holds_all_rows_and_whole_values(database_url):
     assert sql.unique(engine, sql.table(engine, "t", InputError)) == {frozenset("nm")}
 
 
-def test_an_error_among_plain_rows_is_told_as_any_other(sqlite_url):
-    """A driver may meet it only when the rows are fetched, where SQLAlchemy does not look."""
+# What is executed many times
+
+
+def test_what_is_prepared_gives_rows_as_the_driver_does(database_url):
+    engine = sql.engine(database_url)
+    n = sqlalchemy.bindparam("n", type_=sqlalchemy.Integer)
+    query = sql.prepared(sqlalchemy.select(n + 1, n), engine)
+    assert [tuple(map(int, row)) for row in query.fetch({"n": 7})] == [(8, 7)]
+    assert [tuple(map(int, row)) for row in query.fetch({"n": 1})] == [(2, 1)]
+
+
+def test_what_sqlalchemy_must_see_to_is_not_prepared(sqlite_url):
     engine = sql.engine(sqlite_url)
-    with pytest.raises(Unavailable, match="busy"), sql.reading(engine) as connection:
-        result = connection.exec_driver_sql("SELECT 1")
-        assert sql.plain_rows(result) == [(1,)]
-        busy = sqlite3.OperationalError("database is locked")
-        busy.sqlite_errorcode = 5
-        result = connection.exec_driver_sql("SELECT 1")
-        result.cursor = Mock(fetchall=Mock(side_effect=busy))
-        sql.plain_rows(result)
+    column = sqlalchemy.column("n", sqlalchemy.Integer)
+    assert sql.prepared(sqlalchemy.select(column), engine)
+    assert sql.prepared(sqlalchemy.select(column).where(column.in_([1, 2])), engine) is None
+    when = sqlalchemy.bindparam(
+        "when", type_=sqlalchemy.DateTime
+    )  # which the driver would not write so
+    assert (
+        sql.prepared(sqlalchemy.select(column).where(sqlalchemy.column("t") > when), engine) is None
+    )
+    moved = engine.execution_options(schema_translate_map={None: "other"})
+    assert sql.prepared(sqlalchemy.select(column), moved) is None
+
+
+def test_errors_of_what_is_prepared_are_told_as_others(tmp_path):
+    url = f"sqlite:///{tmp_path}/busy.db?timeout=0"
+    engine = sql.engine(url)
+    with pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
+        sql.Prepared(engine, "SELECT * FROM nowhere", [], {}).fetch({})
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+    query = sql.Prepared(engine, "SELECT n FROM t", [], {})
+    other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Unavailable, match="busy"):
+        query.fetch({})
+    other.close()
+    assert query.fetch({}) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_is_let_go(database_url):
+    engine = sql.engine(database_url)
+    killed = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(Unavailable):
+        sql.Prepared(engine, killed, None, {}).fetch({})
+    assert sql.Prepared(engine, "SELECT 1", None, {}).fetch({}) == [(1,)]

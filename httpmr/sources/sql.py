@@ -26,8 +26,8 @@ _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.C
 class SQLTable(Walk):
     """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
 
-    `rows=tuple` gives each row as a tuple instead, its values in the order of `columns`: less to
-    read, and faster by a fifth where a mapper does little, most of all with the key among them.
+    `rows=tuple` gives each row as a tuple instead, its values in the order of `columns`: faster
+    where a mapper does little, most of all with the key among them.
 
     `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
     a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
