@@ -8,7 +8,7 @@ from httpmr.budget import Budget
 from httpmr.ledger import Ledger, waiting, waits
 from httpmr.ledger.places import waiting_key
 from httpmr.ledger.waiting import AGAIN
-from httpmr.state import Job, Task
+from httpmr.state import Job, Task, replace
 from httpmr.stores import MemoryStore
 
 
@@ -55,6 +55,11 @@ def test_who_has_left_is_forgotten_and_there_are_never_many(store, clock, job):
     clock.pass_(61)
     waits(store, job, "curl 1")
     assert waiting(store, "j") == {"curl 1": clock.now}
+
+
+def test_the_phase_that_removes_what_is_noted_notes_nothing(store, job):
+    waits(store, replace(job, phase="cleanup"), "wget 1")
+    assert waiting(store, "j") == {}
 
 
 def test_of_two_at_once_one_is_noted_and_neither_fails(store, job):
