@@ -5,6 +5,7 @@ drops it whole. The slice then ends before the record: at the record's own slice
 again, alone, and put aside or stopped at.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, starmap
 from typing import Any
@@ -139,10 +140,8 @@ class Walk:
         most = MANY if self.many else AT_ONCE
         self.at_once = min(2 * self.at_once, most) if quick else 1 + self.at_once // 4
         room = self.held.scale.chunk * self.records // (self.emitted + 1)
-        allowed: int = self.task.notes.get("most", most + self.records) - self.records
-        if self.many and self.budget.room < most:
-            allowed = min(allowed, int(self.budget.room))
-        return max(1, min(self.at_once, room, allowed))
+        allowed = min(self.task.notes.get("most", math.inf) - self.records, self.budget.room)
+        return max(1, int(min(self.at_once, room, allowed)))
 
     def mapped(self, some: list[Pair], counted: Counters) -> bool:
         """Map records that were read ahead; return whether the slice goes on."""
