@@ -22,11 +22,11 @@ from httpmr.interfaces import OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.state import Bad, Outcome, Plain, Task
 
-AT_ONCE, AT_ONCE_SECONDS = 256, 0.004
+AT_ONCE, AT_ONCE_SECONDS = 256, 0.01
 """Records that are read ahead and mapped in one go at most, and how long they may take for more."""
 
-MANY = 4 * AT_ONCE
-"""The same where the mapper maps many at once: what it does for each call is then little."""
+MANY = 16 * AT_ONCE
+"""The same where the mapper maps many at once: the more it is given, the fewer pairs it makes."""
 
 _MUCH = 10_000  # pairs that are held at most before they are looked at
 

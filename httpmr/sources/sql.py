@@ -1,7 +1,7 @@
 """The rows of a database table, or of a select, in the order of a unique key."""
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,13 +13,14 @@ from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Pair
 from httpmr.sources.walk import Walk
 
-FIRST_PAGE, PAGE = 64, 1024
+FIRST_PAGE, PAGE = 64, 2048
 """Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
 
 Where = str | sqlalchemy.ColumnElement[bool] | None
+_Made = Callable[[Any, Any], sqlalchemy.Select[Any]]
 _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.Columns | None]
 
 
@@ -73,8 +74,8 @@ class SQLTable(Walk):
         self._outside = None if inside else where
         self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
-        # That read a page: {what it is bounded by: the statement}.
-        self._queries: dict[tuple[bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
+        # That are asked again and again: {(what makes it, what it is bounded by): the statement}.
+        self._queries: dict[tuple[_Made, bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
         return chain.from_iterable(self._pages(after, until))
@@ -84,7 +85,7 @@ class SQLTable(Walk):
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
         while True:
-            rows = self._page(shape, after, until, limit)
+            rows = self._asked(self._page, after, until, httpmr_page=limit)
             if not shape.exact or (after is None and shape.nullable):
                 keys = list(map(shape.key_of, rows))
                 sound = self._sound(keys, after)
@@ -100,16 +101,10 @@ class SQLTable(Walk):
             weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
 
-    def _page(self, shape: sql.Shape, after: Any, until: Any, limit: int) -> Sequence[Any]:
-        form = after is None, until is None
-        if form not in self._queries:  # SQLAlchemy takes its time to build one
-            query = self._between(shape.columns, shape.key, after, until, operator.le)
-            query = _wanted(query, self._outside)
-            query = query.limit(sqlalchemy.bindparam("httpmr_page", type_=sqlalchemy.Integer))
-            prepared = sql.prepared(query, self.engine) if shape.plain else None
-            self._queries[form] = prepared or query
-        values = {**self._values(after, until), "httpmr_page": limit}
-        return self._fetch(self._queries[form], values)
+    def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
+        shape = self._shape()
+        query = self._between(shape.columns, shape.key, after, until, operator.le)
+        return _wanted(query, self._outside).limit(_number("httpmr_page"))
 
     def _sound(self, keys: Sequence[Any], after: Any) -> int:
         """Return how many of the keys can be gone on after, from the first on."""
@@ -141,11 +136,13 @@ class SQLTable(Walk):
 
     def _nth(self, after: Any, until: Any, n: int) -> Any:
         """Return the n-th key after `after` and below `until`, or None."""
+        rows = self._asked(self._passing, after, until, httpmr_passed=n - 1)
+        return self._checked(self._plain(rows[0]), after) if rows else None
+
+    def _passing(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
         query = self._between(shape.walked, shape.walked, after, until, operator.lt)
-        query = query.where(*shape.filled)
-        rows = self._fetch(query.limit(1).offset(n - 1), self._values(after, until))
-        return self._checked(self._plain(rows[0]), after) if rows else None
+        return query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
 
     def _any(self, after: Any, until: Any) -> bool:
         key, walked = self._shape().key, self._shape().walked
@@ -167,6 +164,15 @@ class SQLTable(Walk):
 
     def _values(self, after: Any, until: Any) -> dict[str, Any]:
         return sql.parts(httpmr_after=self._parts(after), httpmr_until=self._parts(until))
+
+    def _asked(self, made: _Made, after: Any, until: Any, **values: int) -> Sequence[Any]:
+        """Fetch by the statement that `made` makes; SQLAlchemy takes its time to build one."""
+        form = made, after is None, until is None
+        if form not in self._queries:
+            query = made(after, until)
+            prepared = sql.prepared(query, self.engine) if self._shape().plain else None
+            self._queries[form] = prepared or query
+        return self._fetch(self._queries[form], {**self._values(after, until), **values})
 
     def _fetch(
         self,
@@ -257,6 +263,10 @@ class SQLTable(Walk):
 
 def _weight(row: Sequence[Any]) -> int:
     return 1 + sum(len(value) for value in row if isinstance(value, (str, bytes)))
+
+
+def _number(name: str) -> sqlalchemy.BindParameter[int]:
+    return sqlalchemy.bindparam(name, type_=sqlalchemy.Integer())
 
 
 def _wanted(query: sqlalchemy.Select[Any], where: Where) -> sqlalchemy.Select[Any]:
