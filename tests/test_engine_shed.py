@@ -54,9 +54,9 @@ def test_what_is_shed_later_stands_before_what_was_shed_earlier():
 def test_the_fingerprint_stays_that_of_the_range_that_was_split():
     task, outcome = after(passed=1, slices=1)
     upper = shed(task, outcome).shed
-    assert (upper.fingerprint, upper.notes["origin"]) == ("f", (None, 170))
+    assert (upper.fingerprint, upper.notes["origins"]) == ("f", [(None, 170)])
     deeper = shed(upper, Outcome(marks=upper.marks, notes=upper.notes)).shed
-    assert (deeper.fingerprint, deeper.notes["origin"]) == ("f", (None, 170))
+    assert (deeper.fingerprint, deeper.notes["origins"]) == ("f", [(None, 170)])
 
 
 def test_a_short_rest_is_kept():

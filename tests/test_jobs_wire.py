@@ -18,7 +18,7 @@ MAP = map_task(
     marks=(30, 60),
     marked=2,
     fan_out=3,
-    notes={"place": ((0,), 0), "origin": (None, 90), "most": 5, "shed": 1},
+    notes={"place": ((0,), 0), "origins": [(None, 90)], "most": 5, "shed": 1},
 )
 MERGE = Task("j", "merge", (1,), level=0)
 REDUCE = Task("j", "reduce", (1,), level=1)
@@ -79,7 +79,7 @@ class TestWhatComesThrough:
     def test_what_a_slice_may_remember_and_no_more(self):
         notes = {"most": 7, "suspect": (1, 2, "k"), "deaths": 3, "place": ((9,), 9), "retry": 1}
         again = crossed(MAP, an_outcome(notes=notes))
-        kept = {"place": ((0,), 0), "origin": (None, 90), "shed": 1}
+        kept = {"place": ((0,), 0), "origins": [(None, 90)], "shed": 1}
         assert again.notes == {**kept, "most": 7, "suspect": (1, 2, "k"), "deaths": 3}
         assert "most" not in crossed(MAP, an_outcome(notes={})).notes
 

@@ -229,7 +229,8 @@ class TestReading:
     @pytest.mark.parametrize(
         ("what", "args"),
         [("records", [None, "elsewhere"]), ("records", [None]), ("records", None), ("values", [[]]),
-         ("entries", [b"", b"\xff"]), ("x", []), (None, []), ([], []), ("fingerprint", [1])],
+         ("entries", [b"", b"\xff"]), ("x", []), (None, []), ([], []), ("fingerprint", [1]),
+         ("fingerprint", [None, "elsewhere"])],
     )  # fmt: skip
     def test_and_nothing_else(self, made, what, args):
         made.start()

@@ -17,15 +17,31 @@ from httpmr.engine.careful import map_alone, map_carefully, parked
 from httpmr.engine.finish import clean_up, leftovers, publish
 from httpmr.engine.fold import above, fold_runs
 from httpmr.engine.map import map_records
+from httpmr.engine.origin import fingerprint, origins
 from httpmr.engine.plan import first, following
 from httpmr.engine.reduce import Hold, reduce_groups
 from httpmr.engine.shed import shed
 from httpmr.engine.split import split
+from httpmr.engine.swallow import behind, swallow, untouched
 from httpmr.interfaces import OrderedStore
 from httpmr.recipe import Recipe
 from httpmr.state import Outcome, Task
 
-__all__ = ["above", "again", "first", "following", "leftovers", "parked", "run_slice", "shed"]
+__all__ = [
+    "above",
+    "again",
+    "behind",
+    "fingerprint",
+    "first",
+    "following",
+    "leftovers",
+    "origins",
+    "parked",
+    "run_slice",
+    "shed",
+    "swallow",
+    "untouched",
+]
 
 _PHASES = {
     "split": split,

@@ -11,7 +11,7 @@ from httpmr import codec, keys
 from httpmr.budget import Budget
 from httpmr.engine.care import Begin
 from httpmr.engine.careful import PATIENCE, map_alone
-from httpmr.engine.shed import inherited
+from httpmr.engine.origin import inherited
 from httpmr.errors import Conflict
 from httpmr.interfaces import OrderedStore
 from httpmr.ledger import bad_entries, bad_key

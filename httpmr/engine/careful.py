@@ -12,7 +12,7 @@ from httpmr.budget import Budget
 from httpmr.counters import Counters
 from httpmr.engine.care import Begin, Care
 from httpmr.engine.map import Walk, walked
-from httpmr.engine.shed import inherited
+from httpmr.engine.origin import inherited
 from httpmr.interfaces import OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.state import ALONE, Outcome, Task

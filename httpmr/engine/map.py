@@ -17,6 +17,7 @@ from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
 from httpmr.engine.care import Begin
 from httpmr.engine.gather import Groups, Held
+from httpmr.engine.origin import fingerprint
 from httpmr.errors import Conflict, InputError
 from httpmr.interfaces import OrderedStore, Pair
 from httpmr.recipe import Recipe
@@ -60,7 +61,7 @@ def _changed(recipe: Recipe, task: Task) -> Outcome | None:
     if task.fingerprint is None:
         return None
     try:
-        now = recipe.source.fingerprint(*task.notes.get("origin", (task.after, task.until)))
+        now = fingerprint(recipe.source, task)
     except InputError as error:
         return blame.paused(task, error.message)
     if now == task.fingerprint:

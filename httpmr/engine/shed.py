@@ -6,7 +6,8 @@ shards keep their input order, and output does not depend on which were shed.
 
 from dataclasses import replace
 
-from httpmr.state import Outcome, Plain, Task
+from httpmr.engine.origin import inherited
+from httpmr.state import Outcome, Task
 
 WORTH = 4
 """A shard sheds while it has more slices than this left, by its pace so far."""
@@ -47,12 +48,3 @@ def shed(task: Task, outcome: Outcome) -> Outcome:
         notes={**outcome.notes, **inherited(task), "shed": number},
         shed=upper,
     )
-
-
-def inherited(task: Task) -> Plain:
-    """Return the notes that go with a part of the task's range."""
-    # The fingerprint is that of the range as it was split.
-    notes = {"origin": task.notes.get("origin", (task.after, task.until))}
-    if "uncombined" in task.notes:
-        notes["uncombined"] = task.notes["uncombined"]
-    return notes

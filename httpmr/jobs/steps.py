@@ -18,7 +18,7 @@ from httpmr.jobs.lease import Lease
 from httpmr.jobs.step import Address, Claimed, Step
 from httpmr.jobs.tuned import Tuned
 from httpmr.jobs.version import checked, versions
-from httpmr.ledger import Lanes, Ledger, waits, want
+from httpmr.ledger import Lanes, Ledger, gone, waits, want, wanted
 from httpmr.recipe import Recipe
 from httpmr.state import ENDED, Job, Task
 
@@ -89,8 +89,10 @@ class Stepper:
             if job.phase == "map":
                 want(self.ledger.store, job)
             return self._busy(job, self.here(job), driver)
+        others = self._short(job, task)
+        task = engine.swallow(task, others) if others else task
         seconds = 2 * self.recipe.slice_seconds + 2
-        joins = [place(task), joining(task)] if joining else [place(task)]
+        joins = [place(task), *map(gone, others), *([joining(task)] if joining else [])]
         claimed = self.ledger.claim(task, seconds, driver, *joins)
         if claimed is None:
             return Step("lost", job, self.here(job))
@@ -100,7 +102,7 @@ class Stepper:
         """Do the slice that was claimed, and commit it; `began` is when it was to be claimed."""
         job, task, seconds = claimed
         lease = Lease(self.ledger.renew, task, seconds, self.clock)
-        budget = budget or self.tuned.budget(task, began, self.clock)
+        budget, given = budget or self.tuned.budget(task, began, self.clock), budget
         try:
             outcome = slices.run(self.recipe, self.ledger.store, lease, budget)
             task, job = self.slices.commit(job, lease.task, outcome, lease.took)
@@ -110,7 +112,9 @@ class Stepper:
         except BaseException as error:
             self._let_go(lease.task, error)
             raise
-        self.tuned.note(task.phase, budget)
+        if not given:
+            self.tuned.note(task.phase, budget)
+            self.tuned.note_length(task, budget)
         return self.after(job, task)
 
     def after(self, job: Job, task: Task) -> Step:
@@ -145,6 +149,20 @@ class Stepper:
             if free:
                 return self.rng.choice(free)
         return first if first and first.alone and first.lease <= now else None
+
+    def _short(self, job: Job, task: Task) -> list[Task]:
+        """Return the shards behind a short one that a slice has time for too.
+
+        Never more than half of what is a lane's share of those that are free.
+        """
+        fit = self.tuned.fit(task) if engine.untouched(task) else 0
+        if fit < 2 or wanted(self.ledger.store, job):
+            return []
+        now = self.ledger.store.now()
+        tasks = list(self.ledger.tasks(job, "open", limit=_LOOK_AT))
+        lanes = 1 + sum(task.lease > now for task in tasks)
+        share = (len(tasks) - lanes + 1) // (2 * lanes)
+        return engine.behind(task, tasks, min(fit, share) - 1)
 
     def _in_turn(self, job: Job, task: Task) -> bool:
         """Whether nothing is open before a shard that runs alone."""

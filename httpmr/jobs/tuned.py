@@ -4,11 +4,14 @@ Learned in this process, phase by phase, from the slices it did before. What the
 here.
 """
 
+import math
+
 from httpmr.budget import Budget, Clock
 from httpmr.state import Task
 
 _AIMED = 0.93  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
+_FILLED = 0.7  # of a slice's time by what is swallowed: what is left over is a slice of its own
 
 
 class Tuned:
@@ -19,6 +22,7 @@ class Tuned:
         # By phase, seconds: from the last record to the end of the commit; the slowest of late.
         self.after: dict[str, float] = {}
         self.slowest: dict[str, float] = {}
+        self.stretch = math.inf  # seconds for one of a shard's stretches, where a slice did it all
 
     def budget(self, task: Task, began: float, clock: Clock) -> Budget:
         """Return the budget of a slice that was begun to be claimed at `began`, by the clock.
@@ -36,10 +40,22 @@ class Tuned:
         slowest = min(self.slowest.get(task.phase, 0.0), seconds / 4)
         return Budget(seconds, clock=clock, expected=slowest)
 
+    def fit(self, task: Task) -> int:
+        """Return how many shards as long as the task's a slice can do; 0 where that is unknown."""
+        seconds = max(self.stretch, 1e-6) * (task.marked + 1)
+        return int(_FILLED * self.slice_seconds * task.pace / seconds)
+
     def note(self, phase: str, budget: Budget) -> None:
         """Learn from a slice that is committed by now."""
         _note(self.after, phase, budget.clock() - budget.last)
         _note(self.slowest, phase, budget.slowest)
+
+    def note_length(self, task: Task, budget: Budget) -> None:
+        """Learn how long shards are from a slice that is committed, which left the task so."""
+        if task.phase == "map" and task.slice == 1:
+            took = (budget.clock() - budget.began) / (task.marked + 1)
+            before = 0.0 if self.stretch == math.inf else _FADING * self.stretch
+            self.stretch = max(took, before) if task.done else math.inf
 
 
 def _note(times: dict[str, float], phase: str, seconds: float) -> None:

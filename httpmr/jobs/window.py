@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from httpmr import codec, keys
+from httpmr import codec, engine, keys
 from httpmr.budget import Clock
 from httpmr.engine import blame
 from httpmr.errors import HttpmrError, InputError, StoreError, Unstorable
@@ -65,9 +65,10 @@ def _records(recipe: Recipe, store: OrderedStore, task: Task, after: Any, until:
     return _told(lambda: page(recipe.source, after, until), recipe.source)
 
 
-def _fingerprint(recipe: Recipe, store: OrderedStore, task: Task) -> Plain:
-    origin = task.notes.get("origin", (task.after, task.until))
-    return _told(lambda: {"fingerprint": recipe.source.fingerprint(*origin)}, recipe.source)
+def _fingerprint(recipe: Recipe, store: OrderedStore, task: Task, after: Any, until: Any) -> Plain:
+    if (after, until) not in map(tuple, engine.origins(task)):
+        raise Malformed("what is looked at is a range that the shard came of")
+    return _told(lambda: {"fingerprint": recipe.source.fingerprint(after, until)}, recipe.source)
 
 
 def _told(look: Callable[[], Plain], source: Source) -> Plain:
@@ -112,6 +113,6 @@ _WAYS: dict[str, Callable[..., Plain]] = {
     "records": _records,
     "fingerprint": _fingerprint,
 }
-_ARGS = {"values": 1, "entries": 2, "records": 2, "fingerprint": 0}
+_ARGS = {"values": 1, "entries": 2, "records": 2, "fingerprint": 2}
 _PARTITION = ("values", "entries")
 _ALLOWED = {"map": ("records", "fingerprint"), "merge": _PARTITION, "reduce": _PARTITION}

@@ -3,7 +3,7 @@
 from httpmr.ledger.aside import bad_entries, bad_key
 from httpmr.ledger.lanes import Lanes
 from httpmr.ledger.ledger import LONGEST_LEASE, PAGE, SLOWEST, Ledger
-from httpmr.ledger.places import receipt
+from httpmr.ledger.places import gone, receipt
 from httpmr.ledger.waiting import waiting, waits, want, wanted
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Ledger",
     "bad_entries",
     "bad_key",
+    "gone",
     "receipt",
     "waiting",
     "waits",

@@ -42,6 +42,16 @@ def put(batch: Batch, key: bytes, record: R, *expected: bytes | None) -> R:
     return replace(record, stored=stored)
 
 
+def gone(task: Task) -> Join:
+    """Return what removes a task, as what joins a commit that takes over all there is to it."""
+
+    def join(batch: Batch) -> None:
+        batch.expect(task_key(task), task.stored)
+        batch.delete(task_key(task))
+
+    return join
+
+
 def receipt(task: Task, value: Any) -> Join:
     """Return what adds a sink's receipt, if it gave one, to the commit of the task's slice."""
     key = keys.pack((task.job, "receipt", *task.place))

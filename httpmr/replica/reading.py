@@ -64,7 +64,7 @@ class Through(Source):
             more = answer["more"]
 
     def fingerprint(self, after: Any, until: Any) -> str | None:
-        told: str | None = self._asked("fingerprint")["fingerprint"]
+        told: str | None = self._asked("fingerprint", after, until)["fingerprint"]
         return told
 
     def _asked(self, what: str, *args: Any) -> Plain:

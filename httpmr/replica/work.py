@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from httpmr import codec
+from httpmr import codec, engine
 from httpmr.budget import Clock
 from httpmr.engine import blame
 from httpmr.errors import (
@@ -189,9 +189,8 @@ class Replica:
         if shard not in self._same:
             if len(self._same) >= _KEPT:
                 self._same.clear()
-            origin = task.notes.get("origin", (task.after, task.until))
             try:
-                told = recipe.source.fingerprint(*origin)
+                told = engine.fingerprint(recipe.source, task)
             except Exception:  # it is not to be had here: whatever is wrong, the primary has it
                 told = None
             self._same[shard] = told is not None and told == task.fingerprint

@@ -200,6 +200,8 @@ def lines(trial):
 
 
 _LONG = {n: "a b"[: n % 3 + 1] for n in range(1, 7)}
+_MANY = {n: "a b c"[n % 3 : n % 3 + 3] for n in range(1, 13)}
+_BAD_OF_MANY = {**_MANY, 4: "a raise", 9: "b object"}
 _BAD = {1: "a", 2: "b raise", 3: "b c", 4: "c", 5: "a object"}
 _RAISE = {n: line.replace("object", "exit") for n, line in _BAD.items()}
 _DEADLY = {1: "a", 2: "b c die", 3: "b", 4: "c a"}
@@ -237,6 +239,19 @@ CASES = [
     Case("slow", PLAIN, None, seconds=lambda key: 30.0 if key == 2 else 0.4),
     Case("slow and reduce", PLAIN, summed, partitions=1, seconds=lambda key: 0.3),
     Case("slow group", _LONG, slow, shards=1, partitions=1, long=2, seconds=lambda key: 0.3),
+    Case("swallowed", _MANY, shards=8, partitions=1, seconds=lambda key: 0.01),
+    Case(
+        "swallowed retried",
+        _BAD_OF_MANY,
+        None,
+        lines,
+        file,
+        disk=True,
+        shards=8,
+        allowed=2,
+        retried=True,
+        seconds=lambda key: 0.01,
+    ),
     Case("empty", {}),
 ]
 

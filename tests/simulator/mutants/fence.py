@@ -77,3 +77,19 @@ def _():
         return original(record, **fields)
 
     return [(outcomes, "replace", same_number)]
+
+
+@mutant("what is swallowed taken without a look at who has it", "output", "swallowed")
+def _():
+    def gone(original, trial, task):
+        return lambda batch: batch.delete(task_key(task))
+
+    return [(steps, "gone", gone)]
+
+
+@mutant("what is swallowed left open", "output", "swallowed")
+def _():
+    def gone(original, trial, task):
+        return lambda batch: batch.expect(task_key(task), task.stored)
+
+    return [(steps, "gone", gone)]
