@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Self, TypeVar
 
+from httpmr import codec
 from httpmr.counters import Counters
 
 Shard = tuple[int, ...]
@@ -80,7 +81,8 @@ class Record:
 
     def plain(self) -> Plain:
         """Return the fields as a dict of what `codec` can store."""
-        return {name: getattr(self, name) for name in _names(type(self))}
+        values = vars(self)
+        return {name: values[name] for name in _names(type(self))}
 
     @classmethod
     def of(cls, plain: Plain, stored: bytes | None = None) -> Self:
@@ -91,6 +93,11 @@ class Record:
             record.__dict__.update(plain, stored=stored)
             return record
         return cls(**{k: v for k, v in plain.items() if k in known}, stored=stored)
+
+    @classmethod
+    def read(cls, stored: bytes) -> Self:
+        """Make the record again from the bytes it was stored as."""
+        return cls.of(codec.loads(stored), stored)
 
 
 def replace(record: R, **fields: Any) -> R:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from msgpack import ExtType, Unpacker, UnpackException, packb, unpackb
+from msgpack import ExtType, Packer, Unpacker, UnpackException, unpackb
 
 from httpmr.codec import moments
 from httpmr.errors import Damaged, HttpmrError, RecipeError, Unstorable, UserCodeError
@@ -39,7 +39,6 @@ _QUICK: dict[type, Any] = {str: "".join, **dict.fromkeys((int, float), lambda it
 _MANY = 32  # items; from here on the shortcuts for lists cost less than they save
 _MALFORMED = UnpackException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 _SETS: dict[type, int] = {set: 2, frozenset: 3}
-_packb: Callable[..., bytes] = packb
 _types: dict[type, tuple[int, Callable[[Any], Any]]] = {}  # its code, and what packs it
 _codes: dict[int, Callable[[Any], Any]] = {}  # what unpacks it
 
@@ -164,7 +163,8 @@ def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
     if named and _NATIVE.issuperset(map(type, value.values())):
         return value
     if named and len(value) < _MANY:
-        return {key: _encode(item, depth + 1) for key, item in value.items()}
+        items = value.items()
+        return {k: v if type(v) in _NATIVE else _encode(v, depth + 1) for k, v in items}
     columns = list(value), list(value.values())
     return _extension(_DICT, [_encode(column, depth + 1) for column in columns])
 
@@ -182,9 +182,11 @@ def _extension(code: int, content: Any) -> ExtType:
 
 def _pack(encoded: Any) -> bytes:
     try:
-        return _packb(encoded, strict_types=True, default=_other)
+        packed: bytes = Packer(strict_types=True, default=_other).pack(encoded)
     except UnicodeEncodeError:  # a lone surrogate; to allow it halves the speed of all text
-        return _packb(encoded, strict_types=True, default=_other, unicode_errors="surrogatepass")
+        packer = Packer(strict_types=True, default=_other, unicode_errors="surrogatepass")
+        packed = packer.pack(encoded)
+    return packed
 
 
 def _other(value: Any) -> Any:

@@ -10,7 +10,7 @@ import hmac
 from contextlib import suppress
 from typing import Any
 
-from httpmr import codec, keys
+from httpmr import keys
 from httpmr.errors import Conflict, Unfit
 from httpmr.interfaces import Join
 from httpmr.jobs import window, wire
@@ -212,8 +212,8 @@ class Primary:
         replica, found = self.replicas.read(self.name, jobs, tasks)
         if replica.leased != lease or len(found) != 2:
             return replica, None, None
-        job = Job.of(codec.loads(found[jobs]), found[jobs])
-        task = Task.of(codec.loads(found[tasks]), found[tasks])
+        job = Job.read(found[jobs])
+        task = Task.read(found[tasks])
         if (task.slice, task.epoch) != (slice, epoch):
             return replica, None, None
         return replica, job, task

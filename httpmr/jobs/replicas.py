@@ -72,7 +72,7 @@ class Replicas:
         stored = found.pop(key, None)
         if stored is None:
             return Replica(name, since=self.store.now()), found
-        return Replica.of(codec.loads(stored), stored), found
+        return Replica.read(stored), found
 
     def all(self) -> list[Replica]:
         """Return all that are remembered, in the order of their names."""
@@ -80,7 +80,7 @@ class Replicas:
 
     def _all(self) -> Iterator[tuple[bytes, Replica]]:
         for key, stored in self.store.scan(*keys.span(("replica", self.recipe))):
-            yield key, Replica.of(codec.loads(stored), stored)
+            yield key, Replica.read(stored)
 
     def heard(self, replica: Replica, **fields: Any) -> tuple[Replica, Join]:
         """Return it as it is now that it was heard of, and what puts it so into a batch.

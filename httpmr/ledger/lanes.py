@@ -48,4 +48,4 @@ class Lanes:
     def _leased(self, last: list[bytes]) -> list[bytes]:
         found = self.store.get(last)
         now = self.store.now()
-        return [key for key in found if Task.of(codec.loads(found[key])).lease > now]
+        return [key for key in found if Task.read(found[key]).lease > now]

@@ -41,7 +41,7 @@ class Ledger:
         """Return the job as it stands."""
         key = job_key(recipe, id)
         value = self.store.get([key]).get(key)
-        return None if value is None else Job.of(codec.loads(value), value)
+        return None if value is None else Job.read(value)
 
     def jobs(self, recipe: str, before: str | None = None) -> Iterator[Job]:
         """Yield the recipe's jobs, newest first, those older than the job `before`."""
@@ -49,7 +49,7 @@ class Ledger:
         if before is not None:
             stop = job_key(recipe, before)
         for _, value in self.store.scan(start, stop, reverse=True):
-            yield Job.of(codec.loads(value), value)
+            yield Job.read(value)
 
     def create(self, job: Job, task: Task, *joins: Join) -> Job:
         """Put a new job and its first task; Conflict if the id is taken or a join expects more."""
@@ -89,7 +89,7 @@ class Ledger:
         """Return the shard's task if it has slices left."""
         key = keys.pack((job.id, phase, "open", shard))
         value = self.store.get([key]).get(key)
-        return None if value is None else Task.of(codec.loads(value), value)
+        return None if value is None else Task.read(value)
 
     def tasks(self, job: Job, state: str, limit: int | None = None) -> Iterator[Task]:
         """Yield the "open" or "done" tasks of the job's phase, in order.
@@ -98,7 +98,7 @@ class Ledger:
         """
         start, stop = keys.span((job.id, job.phase, state))
         for _, value in self.store.scan(start, stop, limit=limit):
-            task = Task.of(codec.loads(value), value)
+            task = Task.read(value)
             if job.phase in ("split", "map") or task.shard[1:] == job.tail:
                 yield task
 

@@ -52,7 +52,8 @@ class MemoryStore(OrderedStore):
         self, start: bytes, stop: bytes, size: int, reverse: bool
     ) -> list[tuple[bytes, bytes]]:
         with self._lock:
-            first, last = bisect_left(self._keys, start), bisect_left(self._keys, stop)
+            first = bisect_left(self._keys, start)
+            last = bisect_left(self._keys, stop, first)
             if reverse:
                 keys = self._keys[max(first, last - size) : last][::-1]
             else:

@@ -2,7 +2,7 @@
 
 import logging
 
-from httpmr import codec, keys
+from httpmr import keys
 from httpmr.jobs.primary import Primary
 from httpmr.jobs.replicas import Replica, Replicas
 from httpmr.state import Plain, Task
@@ -54,7 +54,7 @@ def _holds(replica: Replica, tasks: dict[bytes, bytes]) -> bool:
     stored = tasks.get(_open(replica)) if replica.leased else None
     if stored is None or replica.leased is None or replica.order == "drop":
         return False
-    task = Task.of(codec.loads(stored))
+    task = Task.read(stored)
     return (task.slice, task.epoch) == replica.leased[3:] and task.lease > 0
 
 
