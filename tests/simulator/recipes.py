@@ -6,6 +6,7 @@ or the process ends, or what it gives cannot be stored, until the trial's operat
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from httpmr import codec, counters, reducers
 from httpmr.interfaces import Reducer, Sink
@@ -158,7 +159,7 @@ class Case:
     long: int = 1000  # values that make a long group
     disk: bool = False
 
-    @property
+    @cached_property
     def poison(self):
         """The keys of the records and groups that may be put aside."""
         poisoned = (key for key, line in self.records.items() if POISON & set(line.split()))

@@ -11,6 +11,7 @@ from shutil import rmtree
 from httpmr import keys
 from httpmr.engine import fold, long, plan
 from httpmr.jobs import Jobs, control
+from httpmr.state import Record
 from httpmr.stores import MemoryStore
 
 from . import checks, faults
@@ -22,8 +23,10 @@ from .world import World
 CALM = 6000
 """Points within which a job must end when nothing goes wrong any more."""
 
-# Thousands of trials pack the same keys, and look whether the same files have changed.
-_pack = lru_cache(100_000)(keys.pack)
+# Thousands of trials meet the same keys, and look whether the same files have changed; in one, each
+# record is read many times.
+_pack, _unpack = lru_cache(100_000)(keys.pack), lru_cache(100_000)(keys.unpack)
+_read = lru_cache(1_000)(Record.read.__func__)
 
 
 class Trial:
@@ -91,15 +94,17 @@ class Trial:
             if case.disk:
                 stack.enter_context(disk(self.world))
                 stack.callback(rmtree, self.folder, ignore_errors=True)
-            for module, name, value in (
+            for owner, name, value in (
                 (plan, "FAN_IN", case.fan_in),
                 (fold, "FAN_IN", case.fan_in),
                 (long, "LONG", case.long),
                 (keys, "pack", _pack),
+                (keys, "unpack", _unpack),
+                (Record, "read", classmethod(_read)),
                 (linecache, "checkcache", lambda filename=None: None),
             ):
-                stack.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, value)
+                stack.callback(setattr, owner, name, vars(owner)[name])
+                setattr(owner, name, value)
             yield
 
 
