@@ -30,6 +30,12 @@ DEPLOY = "org.apache.spark.deploy"
 FULL = bool(os.environ.get("HTTPMR_TEST_FULL"))
 """Set by hand: each example, and each setting; a job on a cluster takes its time."""
 
+SMALL = {
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+"""For each JVM: to compile well, and to collect garbage by many threads, takes half of its time."""
+
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as door:
@@ -57,9 +63,9 @@ def cluster(tmp_path_factory):
     started = Path(pyspark.__file__).parent / "bin" / "spark-class"
     environ = {
         **os.environ,
+        **SMALL,
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_WORKER_DIR": str(folder),
         "SPARK_NO_DAEMONIZE": "1",
     }
@@ -92,7 +98,8 @@ def context(cluster):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
         conf = SparkConf().setMaster(cluster).setAppName("tests").set("spark.ui.enabled", "false")
         conf.set("spark.executor.memory", "500m").set("spark.log.level", "ERROR")
         conf.set("spark.executorEnv.PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
@@ -219,7 +226,7 @@ def test_a_sink_that_writes_in_the_stores_commit_alone_is_refused(run):
 
 def test_the_command(cluster, context, tmp_path, monkeypatch, capfd):
     """Its own context, in a process of its own: this one has one already."""
-    environ = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environ = os.environ | SMALL
     program = f"{ROOT / 'examples'}/01_word_count.py"
     ran = subprocess.run(
         [sys.executable, "-m", "httpmr", "spark", program, "--master", "local[2]"],
