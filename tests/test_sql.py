@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
-from sqlalchemy import exc
+from sqlalchemy import event, exc
 
 from httpmr import sql
 from httpmr.errors import InputError, OutputError, RecipeError, StoreFull, Unavailable, Uncertain
@@ -300,8 +300,23 @@ def test_a_lock_that_is_not_to_be_had_is_unavailable(sqlite_url, monkeypatch):
     sql.close(engine)
 
 
-def test_the_writers_of_a_process_wait_for_each_other_and_not_for_luck(sqlite_url):
-    engine = sql.engine(f"{sqlite_url}?timeout=0")  # whoever meets a lock is refused at once
+def test_who_waits_for_sqlite_asks_as_at_first_again_and_again(sqlite_url):
+    """SQLite itself would ask ever more seldom; and it waits for no longer than the URL says."""
+    engine, asked = sql.engine(f"{sqlite_url}?timeout=0.1"), []
+    event.listen(engine, "connect", lambda driver, _: driver.set_trace_callback(asked.append))
+    with sql.writing(engine):
+        asked.clear()
+        with pytest.raises(Unavailable, match="busy"), sql.writing(engine):
+            pass
+    assert asked.count("BEGIN IMMEDIATE") == 1 + 100 // dialects.ROUND
+    assert "PRAGMA busy_timeout = 100" in asked  # and then all is as it was
+    with sql.writing(engine) as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 100
+    sql.close(engine)
+
+
+def test_all_writers_of_a_process_have_their_turn(sqlite_url):
+    engine = sql.engine(sqlite_url)
     with sql.writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
 

@@ -1,5 +1,6 @@
 """How an engine is made for each kind of database: how long it waits, how transactions begin."""
 
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
@@ -12,6 +13,9 @@ from httpmr.sql.urls import DRIVERS, in_memory
 
 WAIT = 5
 """Seconds to wait for another's lock, and to connect; a slice has no more to spare."""
+
+ROUND = 20
+"""Milliseconds after which who waits for SQLite's lock asks for it as at first."""
 
 IDLE = 60
 """Seconds until a transaction of a process that is stopped or gone is ended for it."""
@@ -66,8 +70,34 @@ def _set_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    if begin := connection.get_execution_options().get("sqlite_begin", "BEGIN"):
-        connection.exec_driver_sql(begin)
+    if connection.get_execution_options().get("sqlite_begin", True):
+        begin_to_read(connection)
+
+
+def begin_to_read(connection: sqlalchemy.Connection) -> None:
+    """Begin a transaction of SQLite that sees one moment."""
+    connection.exec_driver_sql("BEGIN")
+
+
+def begin_to_write(connection: sqlalchemy.Connection) -> None:
+    """Begin a transaction of SQLite that writes, as soon as no other does.
+
+    Who waits for the lock asks for it, and SQLite asks ever more seldom: where many wait, those
+    that have for long would be the last to be in luck. So each begins anew again and again, and
+    all of them, in whichever processes, get on at one pace.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    errors: Any = connection.dialect.dbapi
+    (wait,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {min(wait, ROUND)}")
+    try:
+        for _ in range(wait // ROUND):
+            with suppress(errors.Error):
+                driver.execute("BEGIN IMMEDIATE")
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {wait}")
 
 
 def _set_postgresql(connection: Any, _record: Any) -> None:

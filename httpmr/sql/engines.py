@@ -4,7 +4,6 @@ import atexit
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from sqlalchemy.engine import URL, Engine
@@ -17,7 +16,6 @@ Database = str | URL | Engine
 _engines: dict[str, Engine] = {}
 _readers: dict[Engine, Engine] = {}
 _given: "weakref.WeakSet[Engine]" = weakref.WeakSet()
-_queues: dict[URL, Lock] = {}
 _process = os.getpid()
 
 
@@ -58,26 +56,6 @@ def identity(database: Database) -> str:
     return urls.place(url) or f"{kind}:{id(engine(database)):x}"
 
 
-@contextmanager
-def queue(engine: Engine) -> Iterator[None]:
-    """Let one thread of this process after the other write to SQLite.
-
-    Who waits for SQLite's own lock asks for it now and then, and where many do, some are never
-    in luck. It is asked all the same, when this has taken long.
-    """
-    notice_fork()
-    if engine.dialect.name != "sqlite":
-        yield
-        return
-    lock = _queues.setdefault(engine.url, Lock())
-    mine = lock.acquire(timeout=dialects.WAIT)
-    try:
-        yield
-    finally:
-        if mine:
-            lock.release()
-
-
 def close(engine: Engine) -> None:
     """Let the idle connections go. The engine may be used again, and connects anew."""
     engine.dispose()
@@ -105,9 +83,8 @@ def _close_idle() -> None:
 
 
 def forked() -> None:
-    """Forget, in a child process, the connections that are its parent's, and who waits there."""
+    """Forget, in a child process, the connections that are its parent's."""
     global _process
-    _queues.clear()
     for made, pool in _pooled():
         _inherited.append(pool)
         made.dispose(close=False)

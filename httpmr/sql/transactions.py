@@ -1,6 +1,6 @@
 """Reading and writing for the length of a `with` block, and what the database's errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,8 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
 from httpmr.errors import Unavailable
-from httpmr.sql.engines import notice_fork, queue, reader
+from httpmr.sql.dialects import begin_to_read, begin_to_write
+from httpmr.sql.engines import notice_fork, reader
 from httpmr.trouble import meaning
 
 
@@ -20,7 +21,7 @@ def reading(engine: Engine) -> Iterator[sqlalchemy.Connection]:
     On SQLite the whole block is one snapshot. Do not keep it while user code runs.
     """
     with translated(), reader(engine).connect() as connection:
-        _begin(connection, "BEGIN")
+        _begin(connection, begin_to_read)
         yield connection
 
 
@@ -30,9 +31,9 @@ def writing(engine: Engine) -> Iterator[sqlalchemy.Connection]:
 
     Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
     """
-    with queue(engine), translated(), engine.connect() as connection:
-        connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        transaction = _begin(connection, "BEGIN IMMEDIATE")
+    with translated(), engine.connect() as connection:
+        connection = connection.execution_options(sqlite_begin=None)
+        transaction = _begin(connection, begin_to_write)
         yield connection
         try:
             transaction.commit()
@@ -57,14 +58,16 @@ def translated() -> Iterator[None]:
         raise Unavailable(message, retry=False) from error
 
 
-def _begin(connection: sqlalchemy.Connection, how: str) -> sqlalchemy.RootTransaction:
+def _begin(
+    connection: sqlalchemy.Connection, begin: Callable[[sqlalchemy.Connection], None]
+) -> sqlalchemy.RootTransaction:
     transaction = connection.begin()
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
             # An engine that is not ours begins at its first write. That is no snapshot, and who
             # comes to write only then is refused at once where another was quicker.
-            connection.exec_driver_sql(how)
+            begin(connection)
     return transaction
 
 
