@@ -2,8 +2,10 @@
 
 import _thread
 import os
+import random
 import signal
 import threading
+from collections import Counter
 
 import pytest
 from faults import Clock
@@ -85,10 +87,19 @@ class TestWhichSlice:
         assert jobs.here(job.id) == Address("map", (49,), 0)
         assert jobs.step(job.id).did == "slice"
 
-    def test_lanes_spread(self):
-        jobs = made(records=200, num_mappers=50)
+    def test_lanes_spread_over_all_shards(self):
+        jobs = made(records=200, num_mappers=50, rng=random.Random(1))
         job = to_phase(jobs, jobs.start(), "map")
-        assert len({jobs.here(job.id) for _ in range(50)}) > 5
+        chosen = Counter(jobs.here(job.id).shard for _ in range(1000))
+        assert len(chosen) == 50 and max(chosen.values()) < 50
+
+    def test_shards_get_on_together(self):
+        jobs = made(records=1600, num_mappers=16, rng=random.Random(1))
+        job = to_phase(jobs, jobs.start(), "map")
+        for _ in range(800):
+            jobs.step(job.id, budget=ONE)
+        done = [task.records for task in jobs.ledger.tasks(job.record, "open")]
+        assert sum(done) == 800 and min(done) > 42 and max(done) < 58
 
     def test_a_race_that_was_lost_does_nothing(self):
         store = Faulty(MemoryStore(clock=Clock()))

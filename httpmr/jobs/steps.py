@@ -5,7 +5,7 @@ be called by any number of processes at once, and be killed anywhere.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
 
@@ -26,7 +26,7 @@ Joining = Callable[[Task], Join]
 """From the task that is about to be claimed, what joins its claim."""
 
 _log = logging.getLogger("httpmr.slice")
-_LOOK_AT = 32
+_LOOK_AT = 16
 _TOLD_TO_END = "Given up, to be done again: the process was told to end"
 # Its reason names hosts and users: who sees keys and values need not see those.
 _AWAY = "Given up, to be done again: a service was away, the store or another; see the server's log"
@@ -139,15 +139,20 @@ class Stepper:
         return Address(task.phase, task.shard, task.slice) if task else None
 
     def _free(self, job: Job) -> Task | None:
-        """Choose at random among the first free shards; what runs alone comes last, in turn."""
+        """Choose a free shard: of two at random, near a place at random, that with more left.
+
+        So lanes spread, and shards get on together. What runs alone comes last, in turn.
+        """
         now = self.ledger.store.now()
+        wide = job.partitions if job.phase in ("merge", "reduce") else job.shards
+        free = _free(self.ledger.near(job, (self.rng.randrange(wide),), _LOOK_AT), now)
         tasks = self.ledger.tasks(job, "open")
         first = None
-        while some := list(islice(tasks, _LOOK_AT)):
+        while not free and (some := list(islice(tasks, _LOOK_AT))):
             first = first or some[0]
-            free = [task for task in some if task.lease <= now and not task.alone]
-            if free:
-                return self.rng.choice(free)
+            free = _free(some, now)
+        if free:
+            return max(self.rng.sample(free, min(len(free), 2)), key=_left)
         return first if first and first.alone and first.lease <= now else None
 
     def _short(self, job: Job, task: Task) -> list[Task]:
@@ -159,7 +164,7 @@ class Stepper:
         if fit < 2 or wanted(self.ledger.store, job):
             return []
         now = self.ledger.store.now()
-        tasks = list(self.ledger.tasks(job, "open", limit=_LOOK_AT))
+        tasks = list(self.ledger.near(job, task.shard, 2 * _LOOK_AT))
         lanes = 1 + sum(task.lease > now for task in tasks)
         share = (len(tasks) - lanes + 1) // (2 * lanes)
         return engine.behind(task, tasks, min(fit, share) - 1)
@@ -191,3 +196,12 @@ class Stepper:
                 self.ledger.expire(task)
         except Exception:  # the lease runs out by itself
             _log.debug("job %s: a lease could not be released", task.job)
+
+
+def _free(tasks: Iterable[Task], now: float) -> list[Task]:
+    return [task for task in tasks if task.lease <= now and not task.alone]
+
+
+def _left(task: Task) -> float:
+    """How many stretches are left of a shard."""
+    return (task.marked + 1) * (1 - task.progress)

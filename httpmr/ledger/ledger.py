@@ -7,7 +7,7 @@ ledger does not know what a slice does.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from httpmr import codec, counters, keys
@@ -16,7 +16,7 @@ from httpmr.interfaces import Batch, Join, OrderedStore
 from httpmr.ledger.aside import bad_entries
 from httpmr.ledger.mishaps import lost, mishap
 from httpmr.ledger.outcomes import finish, judge, judged
-from httpmr.ledger.places import job_key, put, task_key
+from httpmr.ledger.places import job_key, present, put, task_key
 from httpmr.ledger.pulse import seen
 from httpmr.state import ENDED, Job, Outcome, Plain, Shard, Task, after, replace
 
@@ -97,10 +97,15 @@ class Ledger:
         After map they are those of the present round: each maps on, and does the rest anew.
         """
         start, stop = keys.span((job.id, job.phase, state))
-        for _, value in self.store.scan(start, stop, limit=limit):
-            task = Task.read(value)
-            if job.phase in ("split", "map") or task.shard[1:] == job.tail:
-                yield task
+        yield from present(job, self.store.scan(start, stop, limit=limit))
+
+    def near(self, job: Job, shard: Shard, limit: int) -> Iterator[Task]:
+        """Yield so many open tasks of the phase: those from a shard on, and then the first."""
+        start, stop = keys.span((job.id, job.phase, "open"))
+        here = keys.pack((job.id, job.phase, "open", shard))
+        scan = self.store.scan
+        found = chain(scan(here, stop, limit=limit), scan(start, here, limit=limit))
+        yield from present(job, islice(found, limit))
 
     def claim(self, task: Task, seconds: float, driver: str = "", *joins: Join) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.

@@ -10,11 +10,12 @@
 ("lanes", recipe)                  -> which tasks take a place, where places are few: see `lanes`
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from httpmr import codec, keys
 from httpmr.interfaces import Batch, Join
-from httpmr.state import R, Task, replace
+from httpmr.state import Job, R, Task, replace
 
 
 def job_key(recipe: str, id: str) -> bytes:
@@ -50,6 +51,14 @@ def gone(task: Task) -> Join:
         batch.delete(task_key(task))
 
     return join
+
+
+def present(job: Job, entries: Iterable[tuple[bytes, bytes]]) -> Iterator[Task]:
+    """Yield the tasks that entries of the job's phase hold, those of the present round alone."""
+    for _, value in entries:
+        task = Task.read(value)
+        if job.phase in ("split", "map") or task.shard[1:] == job.tail:
+            yield task
 
 
 def receipt(task: Task, value: Any) -> Join:
