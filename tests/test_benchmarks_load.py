@@ -1,6 +1,7 @@
 """The measurements of load: jobs end and are right, answers are counted, a page is timed."""
 
 import os
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -21,9 +22,35 @@ def test_many_drivers_on_one_job(kind):
     # Of one record each, but for a shard's last, of none, and for those of requests that came while
     # the source was being split.
     assert done.slices >= 6 and done.answers[202] and done.answers[303]
-    assert len(done.progress) == len(done.shares) == len(done.stalls) == 1
+    assert len(done.progress) == len(done.shares) == len(done.pauses) == 1
+    [(least, most)] = done.shares
+    assert least <= 1.0 <= most
     assert not load.failed(done.answers)
     assert "1 jobs right" in load.load_line(kind, done)
+
+
+@pytest.mark.parametrize(
+    ("done", "share", "pause", "said"),
+    [
+        (0.2, 0.5, 1.0, ""),
+        (0.0, 0.5, 1.0, "a shard stood at 0% half way"),
+        (0.2, 0.1, 1.0, "a driver had 10% of an even share"),
+        (0.2, 0.5, 9.0, "nothing was done for 9.0 s"),
+    ],
+)
+def test_what_is_not_even_ends_with_1(monkeypatch, capsys, done, share, pause, said):
+    one = jobs.Load(2, 100, 2.0, 2.0, Counter({202: 100}))
+    one.progress, one.shares = [(0.4, 0.6), (done, 1.0)], [(share, 2.0), (0.9, 1.1)]
+    one.pauses = [pause, 0.1]
+    pages = page.Pages(page.Latency(4.0, 5.0, 9), page.Latency(6.0, 7.0, 9), {200: 9})
+    monkeypatch.setattr(jobs, "measured", lambda *given: one)
+    monkeypatch.setattr(page, "measured", lambda *given: pages)
+    monkeypatch.setattr(databases, "answering", lambda: ({"SQLite": ""}, []))
+    monkeypatch.setattr("sys.argv", ["load"])
+    with pytest.raises(SystemExit) as ended:
+        load.main()
+    assert ended.value.code == bool(said)
+    assert (f"UNEVEN: {said}\n" in capsys.readouterr().out) == bool(said)
 
 
 def test_the_page_beside_a_driven_job():

@@ -18,6 +18,13 @@ from benchmarks.slices.site import Site
 
 LONGEST = 600.0  # of one job
 
+# What even progress is. Half way through shards of equal work
+LEAST_DONE = 0.1  # of each shard is done;
+# in the end
+LEAST_SHARE = 0.25  # of an even share of the slices was each driver's;
+# and between two slices
+LONGEST_PAUSE = 5.0  # seconds went by at most
+
 
 @dataclass
 class Load:
@@ -29,8 +36,8 @@ class Load:
     mapping: float = 0.0  # seconds of the map phases, whose slices these are
     answers: Counter = field(default_factory=Counter)
     progress: list = field(default_factory=list)  # (least, most) of a job's shards, half way
-    shares: list = field(default_factory=list)  # (fewest, most slices) of its drivers
-    stalls: list = field(default_factory=list)  # the longest time in which no slice was done
+    shares: list = field(default_factory=list)  # (least, most) of its drivers; 1.0 is even
+    pauses: list = field(default_factory=list)  # the longest time in which no slice was done
 
     @property
     def wrong(self) -> dict:
@@ -38,9 +45,21 @@ class Load:
         bad = {said: n for said, n in self.answers.items() if said == "cut" or said >= 500}
         return dict(sorted(bad.items(), key=str))
 
+    @property
+    def uneven(self) -> list[str]:
+        """What was not even, a few words for each."""
+        said = []
+        if (least := min(done for done, _ in self.progress)) < LEAST_DONE:
+            said.append(f"a shard stood at {least:.0%} half way")
+        if (least := min(share for share, _ in self.shares)) < LEAST_SHARE:
+            said.append(f"a driver had {least:.0%} of an even share")
+        if (longest := max(self.pauses)) > LONGEST_PAUSE:
+            said.append(f"nothing was done for {longest:.1f} s")
+        return said
+
 
 def measured(url, drivers, workers, seconds, slices) -> Load:
-    """Serve, drive and check jobs of so many slices."""
+    """Serve, drive and check jobs of so many slices, as many as take that long, or one."""
     load = Load()
     with tempfile.TemporaryDirectory() as folder, databases.table(url) as table:
         site = Site(
@@ -48,14 +67,18 @@ def measured(url, drivers, workers, seconds, slices) -> Load:
         )
         options = (f"--workers={workers}", "--worker-class=gthread", f"--threads={drivers}")
         with Server("benchmarks.slices.site:application", site.environ, *options) as server:
-            while not load.jobs or load.seconds < seconds:
+            # To the nearest job.
+            while not load.jobs or load.seconds * (1 + 0.5 / load.jobs) < seconds:
                 _job(load, site, server.start(), drivers)
     return load
 
 
 def _job(load, site, links, drivers):
-    master = site.master()
-    half = Half(master.work.find(links["job"]), site.records // site.shards)
+    work = site.master().work
+    job = work.find(links["job"])
+    while job.record.phase == "split":  # for its requests may do slices of many records
+        work.step(job.record)
+    half = Half(job, site.records // site.shards)
     began = time.perf_counter()
     with half:
         done = driven(links["drive"], drivers, LONGEST)
@@ -71,8 +94,9 @@ def _job(load, site, links, drivers):
     load.mapping += ends[-1] - min(one.began for one in mapped)
     load.answers += total(done)
     load.progress.append(half.shards)
-    load.shares.append((min(each), max(each)))
-    load.stalls.append(max(after - before for before, after in pairwise(ends)))
+    even = len(mapped) / drivers
+    load.shares.append((min(each) / even, max(each) / even))
+    load.pauses.append(max(after - before for before, after in pairwise(ends)))
 
 
 class Half:
