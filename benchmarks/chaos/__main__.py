@@ -4,8 +4,9 @@
 
 For each case and database it prints how many faults were done, how many jobs were compared with a
 sequential computation (output, counters, bad records), and how many were wrong. It ends with 1 if
-any was, if fewer faults were done than asked for, or if a negative control did not fail. All of
-it stays on loopback; `--seconds` bounds each line.
+any was, if fewer faults were done than asked for, or if a negative control did not fail; and, with
+the environment's CI set, if anything was left out. All of it stays on loopback; `--seconds` bounds
+each line.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def measured(name: str, database: str, server: str, faults: int, seconds: float)
     line = f"{name:18}{database:12}"
     if done.skipped:
         print(f"{line}skipped: {done.skipped}", flush=True)
-        return True
+        return not os.environ.get("CI")
     short = done.faults < faults
     said = [f"of {faults} asked"] * short + [done.note] * bool(done.note) + [f"{took:.0f} s"]
     line += f"{done.faults:>7,}{done.jobs:>7,}{len(done.wrong):>7,}  {', '.join(said)}"
