@@ -18,7 +18,7 @@ from benchmarks.load import jobs, page
 from benchmarks.slices import databases
 from benchmarks.slices.loads import LOADS
 
-SLICES = 1600  # of a job
+SLICES = 3200  # of a job
 MAX_LANES = 1
 MOST = 2.0
 

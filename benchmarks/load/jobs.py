@@ -19,7 +19,7 @@ from benchmarks.slices.site import Site
 LONGEST = 600.0  # of one job
 
 # What even progress is. Half way through shards of equal work
-LEAST_DONE = 0.1  # of each shard is done;
+LEAST_DONE = 0.05  # of each shard is done;
 # in the end
 LEAST_SHARE = 0.25  # of an even share of the slices was each driver's;
 # and between two slices
