@@ -11,7 +11,7 @@ import re
 import sqlite3
 import sys
 from collections import Counter
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 
 import httpmr
@@ -65,8 +65,8 @@ class MeanAndWorst(httpmr.Reducer):
 
 class Tokens(httpmr.Mapper):
     def map(self, key, document):
-        title = document["title"]
-        return [(word, title) for word in set(WORD.findall(document["text"].lower()))]
+        words = set(WORD.findall(document["text"].lower()))
+        return zip(words, repeat(document["title"]))
 
 
 class Titles(httpmr.Reducer):

@@ -71,6 +71,25 @@ class TestMap:
         assert (outcome.cursor, outcome.bad.key, outcome.alone) == (1, 2, False)
         assert outcome.past == {"cursor": 2, "marks": ()}
 
+    @pytest.mark.parametrize("count", [2, 3000])
+    def test_few_values_wait_to_be_combined_and_few_times_each(self, count):
+        """Of few groups soon, of many not all over again for a few more values."""
+        asked = []
+
+        def combine(key, values):
+            values = list(values)
+            asked.append(len(values))
+            return sum(values)
+
+        def mapper(key, value):
+            return [(f"k{n % count}", 1) for n in range(key * 500, key * 500 + 500)]
+
+        settings = {"reducer": reducers.Identity(), "combiner": combine}
+        outcome = mapped(mapper, range(200), **settings)
+        assert sum(sum(values) for _, values in groups(outcome)[0]) == 200 * 500
+        assert sum(asked) < 100_000 * 1.3, "what was combined already is taken up seldom"
+        assert max(asked) * count < 4 * max(4096, 8 * count)
+
     def test_what_a_combiner_counts_is_not_counted(self):
         """It runs as often as it likes; a counter of it could not be exact."""
 

@@ -137,7 +137,7 @@ def _native(items: list[Any]) -> bool:
     if _flat(items):
         return True
     types = set(map(type, items))
-    if types == {list} and len(items) < _MANY:
+    if types == {list} and (len(items) < _MANY or sum(map(len, items)) > _MANY * len(items)):
         return all(map(_flat, items))
     if types == {list}:
         types = set(map(type, chain.from_iterable(items)))

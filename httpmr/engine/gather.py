@@ -30,6 +30,8 @@ _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's
 _UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 8
 _LONG = 100  # items
+_PENDING, _EACH = 4096, 8
+"""So many values in all, and for each group, wait to be combined: few are in the cache still."""
 
 
 class Scale:
@@ -106,6 +108,7 @@ class Groups:
         self.totals: dict[Any, Any] = {}
         self.tally = None if self.plain else recipe.tally
         self.scale = Scale()
+        self.pending = 0  # values that came since the groups were combined
 
     def add(self, pairs: list[Pair]) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
@@ -113,11 +116,13 @@ class Groups:
         try:
             if not self._tallied(pairs):
                 gather(self.groups, pairs)
+                self.pending += len(pairs)
         except ValueError:
             checked(pairs, self.recipe.mapper.map)
             raise
         self.scale.add(pairs)
-        if self.combine and self.scale.full:
+        much = self.pending >= max(_PENDING, _EACH * len(self.groups))
+        if self.combine and (much or self.scale.full):
             self.fold(self.combine)
 
     def _tallied(self, pairs: list[Pair]) -> bool:
@@ -146,6 +151,7 @@ class Groups:
             for key, values in groups.items():
                 if len(values) > 1 and key not in plain:
                     groups[key] = [combined(combine, key, values)]
+        self.pending = 0
         self.scale.set(self.totals or groups)
 
     def blocks(self) -> list[Placed]:

@@ -91,7 +91,9 @@ def ordered(
         for held in lists:
             held.sort(key=by)
     counts = list(map(len, lists))
-    values = [value for held in lists for value in held]
+    values: list[Any] = []
+    for held in lists:
+        values += held
     return Columns(distinct, None if len(values) == len(distinct) else counts, values)
 
 
