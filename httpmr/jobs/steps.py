@@ -145,7 +145,9 @@ class Stepper:
         """
         now = self.ledger.store.now()
         wide = job.partitions if job.phase in ("merge", "reduce") else job.shards
-        free = _free(self.ledger.near(job, (self.rng.randrange(wide),), _LOOK_AT), now)
+        far = wide > _LOOK_AT // 2  # else the first are about all there are, and cost one scan
+        at = (self.rng.randrange(wide),) if far else None
+        free = _free(self.ledger.near(job, at, _LOOK_AT), now) if at else []
         tasks = self.ledger.tasks(job, "open")
         first = None
         while not free and (some := list(islice(tasks, _LOOK_AT))):
