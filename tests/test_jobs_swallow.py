@@ -79,7 +79,7 @@ def test_the_first_slice_of_a_process_takes_one_for_it_cannot_know():
 
 
 def test_shards_as_long_as_a_slice_stay_alone():
-    host = Host(seconds=0.15)  # 1.5 for a shard
+    host = Host(seconds=0.12)  # 1.2 for a shard
     assert host.slices() == SHARDS
     assert ended(host) == EXPECTED
 

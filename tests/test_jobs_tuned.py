@@ -100,7 +100,7 @@ def test_what_goes_before_and_after_the_records_is_left_time_for(fresh):
     assert host.carried().state == "done"
     assert len(host.inner) > 10
     assert max(host.inner) <= 2.0
-    assert min(host.inner[1:]) > (1.65 if fresh else 1.75)
+    assert min(host.inner[1:]) > (1.55 if fresh else 1.65)
 
 
 def test_records_as_slow_as_one_of_late_are_expected():

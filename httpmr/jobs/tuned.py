@@ -9,7 +9,7 @@ import math
 from httpmr.budget import Budget, Clock
 from httpmr.state import Task
 
-_AIMED = 0.93  # of a slice's time: clocks, processors and networks are not even
+_AIMED = 0.9  # of a slice's time: clocks, processors and networks are not even
 _FADING = 0.95
 _FILLED = 0.7  # of a slice's time by what is swallowed: what is left over is a slice of its own
 
