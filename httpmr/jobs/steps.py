@@ -145,9 +145,10 @@ class Stepper:
         """
         now = self.ledger.store.now()
         wide = job.partitions if job.phase in ("merge", "reduce") else job.shards
-        far = wide > _LOOK_AT // 2  # else the first are about all there are, and cost one scan
-        at = (self.rng.randrange(wide),) if far else None
-        free = _free(self.ledger.near(job, at, _LOOK_AT), now) if at else []
+        free: list[Task] = []
+        if wide > _LOOK_AT // 2:  # else the first are about all there are, and cost one scan
+            place = self.rng.randrange(wide)
+            free = _free(self.ledger.near(job, (place,), _LOOK_AT), now)
         tasks = self.ledger.tasks(job, "open")
         first = None
         while not free and (some := list(islice(tasks, _LOOK_AT))):
