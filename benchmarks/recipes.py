@@ -50,7 +50,7 @@ class Delays(httpmr.Mapper):
                     group[1] += delay
                     if delay > group[2]:
                         group[2] = delay
-        return [(key, tuple(group)) for key, group in groups.items()]
+        return groups.items()
 
 
 class MeanAndWorst(httpmr.Reducer):
