@@ -34,7 +34,7 @@ class Told(Memory):
 def test_those_right_behind_it_in_order_and_no_more_than_asked_for():
     assert behind(FIRST, TASKS, 3) == TASKS[1:4]
     assert behind(TASKS[3], TASKS, 9) == TASKS[4:]
-    assert behind(FIRST, TASKS, 0) == []
+    assert behind(FIRST, TASKS, 0) == behind(FIRST, TASKS, -1) == []
 
 
 @pytest.mark.parametrize(

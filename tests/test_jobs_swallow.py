@@ -8,6 +8,7 @@ from jobslib import made, to_phase
 
 from httpmr import reducers
 from httpmr.budget import Budget
+from httpmr.jobs.step import Address
 from httpmr.ledger import want
 from httpmr.sources import TextFiles
 from httpmr.stores import MemoryStore, SQLStore
@@ -103,6 +104,20 @@ def test_lanes_leave_each_other_their_share():
     assert free - left <= free // 4 + 1, "half of what is a lane's share, of two"
     host.jobs.ledger.release(held)
     assert host.slices(one, two) < SHARDS / 2
+    assert ended(host) == EXPECTED
+
+
+def test_nothing_is_swallowed_where_there_is_less_than_two_shards_for_each_lane():
+    host = Host()
+    host.jobs.step(host.job.id)
+    *held, first, second = [task for task in host.job.shards() if not task.done]
+    for task in held:
+        host.jobs.ledger.claim(task, 60)
+    host.jobs.stepper({}).claim(host.job.record, Address("map", first.shard, 0), "")
+    free = [task.shard for task in host.job.shards() if not task.done and not task.lease]
+    assert free == [second.shard]
+    host.clock.pass_(60)
+    host.slices()
     assert ended(host) == EXPECTED
 
 

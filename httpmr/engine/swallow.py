@@ -32,7 +32,7 @@ def behind(task: Task, tasks: Sequence[Task], most: int) -> list[Task]:
             continue
         size += len(other.stored or b"")
         follows = untouched(other) and other.after == last.until
-        if len(found) == most or not follows or size > _MOST_BYTES:
+        if len(found) >= most or not follows or size > _MOST_BYTES:
             break
         found.append(other)
         last = other
