@@ -66,6 +66,10 @@ def test_only_map_shards_as_they_were_split_are_untouched():
         assert not untouched(replace(FIRST, **fields))
 
 
+def test_what_was_shed_before_there_was_swallowing_came_of_one_range():
+    assert origins(replace(FIRST, notes={"origin": (None, 90)})) == [(None, 90)]
+
+
 def test_the_range_is_the_whole_with_a_mark_where_shards_met():
     task = swallow(FIRST, TASKS[1:3])
     assert (task.shard, task.after, task.until) == ((0,), None, 90)

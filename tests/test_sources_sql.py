@@ -334,6 +334,20 @@ def test_a_column_that_is_unique_by_its_own_declaration_is_a_key(database_url):
     assert list(source.read(None, source.last())) == [("a", {"n": 1}), ("b", {"n": 2})]
 
 
+@pytest.mark.parametrize("kind", [sa.Enum("z", "b", "a"), sa.dialects.mysql.SET("z", "b", "a")])
+def test_a_key_that_is_sorted_by_one_order_and_compared_by_another_is_told(database_url, kind):
+    """Some of its rows would never be read: MariaDB sorts z before b, and finds it after."""
+    if "mysql" not in database_url:
+        pytest.skip("other databases sort and compare alike")
+    id = sa.Column("id", sa.Integer, primary_key=True)
+    create(database_url, id, sa.Column("kind", kind, unique=True, nullable=False))
+    source = SQLTable(database_url, "docs", key="kind")
+    with pytest.raises(InputError, match=r"key kind is a .* name another unique column"):
+        next(source.read(None, None))
+    with pytest.raises(InputError, match=r"key kind is a .* name another unique column"):
+        source.last()
+
+
 def test_a_key_that_is_unique_in_part_of_the_table_is_told(database_url):
     columns = sa.Column("id", sa.Integer), sa.Column("x", sa.Integer)
     table = create(database_url, *columns)

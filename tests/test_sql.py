@@ -308,15 +308,17 @@ def test_who_waits_for_sqlite_asks_as_at_first_again_and_again(sqlite_url):
         asked.clear()
         with pytest.raises(Unavailable, match="busy"), sql.writing(engine):
             pass
-    assert asked.count("BEGIN IMMEDIATE") == 1 + 100 // dialects.ROUND
+    assert 2 < asked.count("BEGIN IMMEDIATE") <= 1 + 100 // dialects.ROUND
     assert "PRAGMA busy_timeout = 100" in asked  # and then all is as it was
     with sql.writing(engine) as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 100
     sql.close(engine)
 
 
-def test_all_writers_of_a_process_have_their_turn(sqlite_url):
-    engine = sql.engine(sqlite_url)
+@pytest.mark.parametrize("shared", ["", "?cache=shared&uri=true"])
+def test_all_writers_of_a_process_have_their_turn(tmp_path, shared):
+    file = f"file:{tmp_path}/some.db" if shared else f"{tmp_path}/some.db"
+    engine = sql.engine(f"sqlite:///{file}{shared}")
     with sql.writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
 

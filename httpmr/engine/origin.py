@@ -13,7 +13,8 @@ from httpmr.state import Plain, Task
 
 def origins(task: Task) -> list[tuple[Any, Any]]:
     """Return the (after, until) of each, in input order."""
-    return task.notes.get("origins") or [(task.after, task.until)]
+    # A task that an httpmr before swallowing shed has one, under another name.
+    return task.notes.get("origins") or [task.notes.get("origin", (task.after, task.until))]
 
 
 def inherited(task: Task) -> Plain:

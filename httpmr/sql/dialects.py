@@ -1,6 +1,7 @@
 """How an engine is made for each kind of database: how long it waits, how transactions begin."""
 
-from contextlib import suppress
+import time
+from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
 from typing import Any
 
 import sqlalchemy
@@ -16,6 +17,8 @@ WAIT = 5
 
 ROUND = 20
 """Milliseconds after which who waits for SQLite's lock asks for it as at first."""
+
+_HELD = (SQLITE_BUSY, SQLITE_LOCKED)
 
 IDLE = 60
 """Seconds until a transaction of a process that is stopped or gone is ended for it."""
@@ -90,11 +93,18 @@ def begin_to_write(connection: sqlalchemy.Connection) -> None:
     errors: Any = connection.dialect.dbapi
     (wait,) = driver.execute("PRAGMA busy_timeout").fetchone()
     driver.execute(f"PRAGMA busy_timeout = {min(wait, ROUND)}")
+    began = now = time.monotonic()
     try:
-        for _ in range(wait // ROUND):
-            with suppress(errors.Error):
+        while now < began + wait / 1000:
+            try:
                 driver.execute("BEGIN IMMEDIATE")
                 return
+            except errors.Error as error:
+                if getattr(error, "sqlite_errorcode", SQLITE_BUSY) & 0xFF not in _HELD:
+                    break
+            # Where connections share a cache, who comes too late is refused at once.
+            time.sleep(max(0.0, now + ROUND / 1000 - time.monotonic()))
+            now = time.monotonic()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout = {wait}")

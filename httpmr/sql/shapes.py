@@ -9,6 +9,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from httpmr.errors import InputError
 from httpmr.interfaces import Pair
 from httpmr.sql.statements import Columns
 
@@ -42,8 +43,13 @@ def shape(
     """Return the shape for a key and the columns of these names, or all; rows are of this kind.
 
     `nullable` names columns of the key; `walked` are its columns where it is found by an index,
-    if they are others.
+    if they are others. InputError for a key that its database sorts and compares by two orders.
     """
+    for name in key:
+        if _of_two_orders(columns[name].type, dialect):
+            named = f"key {name} is a {columns[name].type!r:.60}"
+            why = f"which {dialect.name} sorts as listed and compares as text"
+            raise InputError(f"{named}, {why}: name another unique column as key=")
     names = list(names or columns)
     selected = names + [name for name in key if name not in names]
     places = [selected.index(name) for name in key]
@@ -73,6 +79,11 @@ def shape(
         # Of other types, some that differ in the database are the same once they are read.
         exact=whole and not processed[key[0]],
     )
+
+
+def _of_two_orders(kind: TypeEngine[Any], dialect: Dialect) -> bool:
+    listed = isinstance(kind, sqlalchemy.Enum) and kind.native_enum
+    return (listed or kind.__visit_name__ == "SET") and dialect.name in ("mysql", "mariadb")
 
 
 def _processed(kind: TypeEngine[Any], dialect: Dialect) -> bool:
