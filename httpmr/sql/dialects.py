@@ -15,8 +15,12 @@ from httpmr.sql.urls import DRIVERS, in_memory
 WAIT = 5
 """Seconds to wait for another's lock, and to connect; a slice has no more to spare."""
 
-ROUND = 20
-"""Milliseconds after which who waits for SQLite's lock asks for it as at first."""
+ROUND = 200
+"""Milliseconds after which who waits for SQLite's lock asks for it as at first.
+
+Until then SQLite itself waits, without Python's lock: where many threads asked anew all the time,
+the one that has SQLite's lock would wait for Python's, for seconds where processors are busy.
+"""
 
 _HELD = (SQLITE_BUSY, SQLITE_LOCKED)
 
