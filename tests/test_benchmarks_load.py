@@ -19,8 +19,7 @@ def test_many_drivers_on_one_job(kind):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
     done = jobs.measured(found[kind], drivers=6, workers=2, seconds=0, slices=60)
     assert (done.jobs, done.wrong) == (1, {})
-    # Of one record each, but for a shard's last, of none, and for those of requests that came while
-    # the source was being split.
+    # Of one record each, but for a shard's last, of none.
     assert done.slices >= 6 and done.answers[202] and done.answers[303]
     assert len(done.progress) == len(done.shares) == len(done.pauses) == 1
     [(least, most)] = done.shares

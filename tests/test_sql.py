@@ -515,12 +515,10 @@ def test_what_sqlalchemy_must_see_to_is_not_prepared(sqlite_url):
     column = sqlalchemy.column("n", sqlalchemy.Integer)
     assert sql.prepared(sqlalchemy.select(column), engine)
     assert sql.prepared(sqlalchemy.select(column).where(column.in_([1, 2])), engine) is None
-    when = sqlalchemy.bindparam(
-        "when", type_=sqlalchemy.DateTime
-    )  # which the driver would not write so
-    assert (
-        sql.prepared(sqlalchemy.select(column).where(sqlalchemy.column("t") > when), engine) is None
-    )
+    # A time is not written so by the driver.
+    when = sqlalchemy.bindparam("when", type_=sqlalchemy.DateTime)
+    later = sqlalchemy.select(column).where(sqlalchemy.column("t") > when)
+    assert sql.prepared(later, engine) is None
     moved = engine.execution_options(schema_translate_map={None: "other"})
     assert sql.prepared(sqlalchemy.select(column), moved) is None
 

@@ -65,5 +65,11 @@ def total(drivers: list[Driver]) -> Counter:
     return sum((driver.answers for driver in drivers), Counter())
 
 
+def wrong(answers) -> dict:
+    """Return how often what should never be answered was: 5xx, and no answer."""
+    bad = {said: n for said, n in answers.items() if str(said) == "cut" or int(said) >= 500}
+    return dict(sorted(bad.items(), key=str))
+
+
 if __name__ == "__main__":
     print(json.dumps(total(driven(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))))

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from benchmarks.load.drivers import driven, total
+from benchmarks.load.drivers import driven, total, wrong
 from benchmarks.server import Server
 from benchmarks.slices import databases
 from benchmarks.slices.site import Site
@@ -41,9 +41,8 @@ class Load:
 
     @property
     def wrong(self) -> dict:
-        """How often what should never be answered was: 5xx, and no answer."""
-        bad = {said: n for said, n in self.answers.items() if said == "cut" or said >= 500}
-        return dict(sorted(bad.items(), key=str))
+        """How often what should never be answered was."""
+        return wrong(self.answers)
 
     @property
     def uneven(self) -> list[str]:

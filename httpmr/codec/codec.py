@@ -163,8 +163,7 @@ def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
     if named and _NATIVE.issuperset(map(type, value.values())):
         return value
     if named and len(value) < _MANY:
-        items = value.items()
-        return {k: v if type(v) in _NATIVE else _encode(v, depth + 1) for k, v in items}
+        return {key: _encode(item, depth + 1) for key, item in value.items()}
     columns = list(value), list(value.values())
     return _extension(_DICT, [_encode(column, depth + 1) for column in columns])
 

@@ -7,7 +7,7 @@ that is forgotten that it was put aside.
 
 from dataclasses import replace
 
-from httpmr import codec, keys
+from httpmr import keys
 from httpmr.budget import Budget
 from httpmr.engine.care import Begin
 from httpmr.engine.careful import PATIENCE, map_alone
@@ -67,7 +67,7 @@ def _next(store: OrderedStore, task: Task) -> Plain:
         found = store.get([key]).get(key)
         if found is None:
             raise Conflict("the job was deleted meanwhile", key=key)
-        first = Task.of(codec.loads(found))
+        first = Task.read(found)
         return {
             "cursor": None,
             "after": entry["after"],

@@ -97,9 +97,8 @@ class Identity:
     def check(self, id: str) -> None:
         """Raise WrongStore if the job id was made in another store than this."""
         instance, dash, _ = id.partition("-")
-        if not dash or len(instance) != 6 or instance == self.instance:
-            return
-        if set(instance) <= set(_LETTERS):
+        another = dash and len(instance) == 6 and instance != self.instance
+        if another and set(instance) <= set(_LETTERS):
             raise WrongStore(
                 f"the job belongs to the store {instance}, and this host uses {self.instance}: let "
                 "all hosts share one store"

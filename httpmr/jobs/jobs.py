@@ -80,7 +80,7 @@ class Jobs:
 
         `learned` is what the partitioner did when they started.
         """
-        key = codec.dumps((params, learned)) if params or learned is not None else b""
+        key = codec.dumps((params, learned))
         if key not in self._steppers:
             recipe = self.recipe.of(params).with_learned(learned)
             made = Stepper(recipe, self.ledger, self.rng, self._clock, self._ended)

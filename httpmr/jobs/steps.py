@@ -102,9 +102,9 @@ class Stepper:
         """Do the slice that was claimed, and commit it; `began` is when it was to be claimed."""
         job, task, seconds = claimed
         lease = Lease(self.ledger.renew, task, seconds, self.clock)
-        budget, given = budget or self.tuned.budget(task, began, self.clock), budget
+        allowed = budget or self.tuned.budget(task, began, self.clock)
         try:
-            outcome = slices.run(self.recipe, self.ledger.store, lease, budget)
+            outcome = slices.run(self.recipe, self.ledger.store, lease, allowed)
             task, job = self.slices.commit(job, lease.task, outcome, lease.took)
         except Conflict:
             job = self.ledger.job(job.recipe, job.id) or job
@@ -112,9 +112,9 @@ class Stepper:
         except BaseException as error:
             self._let_go(lease.task, error)
             raise
-        if not given:
-            self.tuned.note(task.phase, budget)
-            self.tuned.note_length(task, budget)
+        if budget is None:
+            self.tuned.note(task.phase, allowed)
+            self.tuned.note_length(task, allowed)
         return self.after(job, task)
 
     def after(self, job: Job, task: Task) -> Step:
@@ -148,12 +148,12 @@ class Stepper:
         free: list[Task] = []
         if wide > _LOOK_AT // 2:  # else the first are about all there are, and cost one scan
             place = self.rng.randrange(wide)
-            free = _free(self.ledger.near(job, (place,), _LOOK_AT), now)
+            free = _unleased(self.ledger.near(job, (place,), _LOOK_AT), now)
         tasks = self.ledger.tasks(job, "open")
         first = None
         while not free and (some := list(islice(tasks, _LOOK_AT))):
             first = first or some[0]
-            free = _free(some, now)
+            free = _unleased(some, now)
         if free:
             return max(self.rng.sample(free, min(len(free), 2)), key=_left)
         return first if first and first.alone and first.lease <= now else None
@@ -168,7 +168,7 @@ class Stepper:
             return []
         now = self.ledger.store.now()
         tasks = list(self.ledger.near(job, task.shard, 2 * _LOOK_AT))
-        lanes = 1 + sum(task.lease > now for task in tasks)
+        lanes = 1 + sum(other.lease > now for other in tasks)
         share = (len(tasks) - lanes + 1) // (2 * lanes)
         return engine.behind(task, tasks, min(fit, share) - 1)
 
@@ -201,7 +201,7 @@ class Stepper:
             _log.debug("job %s: a lease could not be released", task.job)
 
 
-def _free(tasks: Iterable[Task], now: float) -> list[Task]:
+def _unleased(tasks: Iterable[Task], now: float) -> list[Task]:
     return [task for task in tasks if task.lease <= now and not task.alone]
 
 

@@ -66,7 +66,7 @@ def _records(recipe: Recipe, store: OrderedStore, task: Task, after: Any, until:
 
 
 def _fingerprint(recipe: Recipe, store: OrderedStore, task: Task, after: Any, until: Any) -> Plain:
-    if (after, until) not in map(tuple, engine.origins(task)):
+    if (after, until) not in engine.origins(task):
         raise Malformed("what is looked at is a range that the shard came of")
     return _told(lambda: {"fingerprint": recipe.source.fingerprint(after, until)}, recipe.source)
 
