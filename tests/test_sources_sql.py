@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError, Unavailable
@@ -94,7 +95,7 @@ class TestTwoColumns(SourceSuite):
 
 # Keys of many types
 
-BINARY = sa.LargeBinary().with_variant(sa.dialects.mysql.VARBINARY(20), "mysql", "mariadb")
+BINARY = sa.LargeBinary().with_variant(mysql.VARBINARY(20), "mysql", "mariadb")
 KEYS = {
     "three columns": ([sa.Integer] * 3, [(n // 9, n // 3 % 3, n % 3) for n in range(27)]),
     "moments": ([sa.DateTime], [(NOON + n * datetime.timedelta(hours=7),) for n in range(9)]),
@@ -334,7 +335,7 @@ def test_a_column_that_is_unique_by_its_own_declaration_is_a_key(database_url):
     assert list(source.read(None, source.last())) == [("a", {"n": 1}), ("b", {"n": 2})]
 
 
-@pytest.mark.parametrize("kind", [sa.Enum("z", "b", "a"), sa.dialects.mysql.SET("z", "b", "a")])
+@pytest.mark.parametrize("kind", [sa.Enum("z", "b", "a"), mysql.SET("z", "b", "a")])
 def test_a_key_that_is_sorted_by_one_order_and_compared_by_another_is_told(database_url, kind):
     """Some of its rows would never be read: MariaDB sorts z before b, and finds it after."""
     if "mysql" not in database_url:
@@ -380,7 +381,7 @@ def test_a_null_in_the_key_is_told(database_url, key):
 def test_a_rounded_key_does_not_read_for_ever(database_url):
     if database_url.startswith("sqlite"):
         pytest.skip("keeps floats whole")
-    kind = sa.dialects.mysql.FLOAT().with_variant(sa.REAL(), "postgresql")
+    kind = mysql.FLOAT().with_variant(sa.REAL(), "postgresql")
     columns = [sa.Column("f", kind, primary_key=True, autoincrement=False)]
     create(database_url, *columns, rows=[{"f": 0.1 * n} for n in range(100)])
     with pytest.raises(InputError, match="is after itself, as rounded numbers are"):

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import (
+    VARBINARY,
     Column,
     Connection,
     Engine,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import mysql
 
 from httpmr import sql
 from httpmr.errors import Conflict, RecipeError
@@ -166,8 +166,9 @@ def _parameters(entries: Entries) -> list[dict[str, bytes]]:
 
 def _table(name: str) -> Table:
     # Text, or too short a binary, would take different keys for the same.
-    key = LargeBinary().with_variant(mysql.VARBINARY(KEY_BYTES), "mysql", "mariadb")
-    value = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+    key = LargeBinary().with_variant(VARBINARY(KEY_BYTES), "mysql", "mariadb")
+    # From its length, MySQL makes it a LONGBLOB.
+    value = LargeBinary().with_variant(LargeBinary(2**32 - 1), "mysql", "mariadb")
     return Table(
         name,
         MetaData(),

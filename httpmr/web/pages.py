@@ -6,16 +6,19 @@ next, so it does without the stylesheet.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from wsgiref.types import WSGIEnvironment
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from webob import Response
 
 from httpmr.web import draw
 from httpmr.web.plain import plain, text
 from httpmr.web.routes import shard_name
 from httpmr.web.security import HEADERS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SHOWN = 2000  # characters of a value on a page
 
@@ -47,7 +50,7 @@ class Answer(Response):  # type: ignore[misc]  # WebOb has no types
 
 def page(template: str, code: int = 200, /, **values: Any) -> Answer:
     """Render a template to an answer."""
-    return Answer(_jinja.get_template(template).render(values), code)
+    return Answer(_jinja().get_template(template).render(values), code)
 
 
 def data(value: Any, status: int = 200) -> Answer:
@@ -90,23 +93,29 @@ def shown(value: Any) -> str:
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}… ({draw.number(len(said))} characters)"
 
 
-_jinja = Environment(
-    loader=PackageLoader("httpmr.web"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_jinja.filters.update(
-    number=draw.number,
-    rate=draw.rate,
-    percent=draw.percent,
-    moment=draw.moment,
-    span=draw.span,
-    between=draw.between,
-    size=draw.size,
-    outline=draw.outline,
-    shown=shown,
-    keytext=text,
-    shardname=shard_name,
-)
+@cache
+def _jinja() -> "Environment":
+    # Imported for the first page: a process that shows none begins sooner.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    jinja = Environment(
+        loader=PackageLoader("httpmr.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters.update(
+        number=draw.number,
+        rate=draw.rate,
+        percent=draw.percent,
+        moment=draw.moment,
+        span=draw.span,
+        between=draw.between,
+        size=draw.size,
+        outline=draw.outline,
+        shown=shown,
+        keytext=text,
+        shardname=shard_name,
+    )
+    return jinja

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Executable, Table, bindparam, exc
-from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
 from httpmr import sql
@@ -174,9 +173,9 @@ class SQLTable(Sink):
         maria = getattr(dialect, "is_mariadb", False)
         binary = "utf8mb4_nopad_bin" if maria else "utf8mb4_bin"  # else "a" and "A" are one key
         key = sqlalchemy.String(255).with_variant(
-            mysql.VARCHAR(255, charset="utf8mb4", collation=binary), "mysql", "mariadb"
+            sqlalchemy.VARCHAR(255, collation=binary), "mysql", "mariadb"
         )
-        value = sqlalchemy.Numeric().with_variant(mysql.DOUBLE(), "mysql", "mariadb")
+        value = sqlalchemy.Numeric().with_variant(sqlalchemy.DOUBLE(), "mysql", "mariadb")
         keys = [sqlalchemy.Column(name, key, primary_key=True) for name in self._key]
         values = [sqlalchemy.Column(name, value) for name in self._value]
         table = Table(name, sqlalchemy.MetaData(), *keys, *values, schema=schema)
