@@ -74,17 +74,19 @@ class Stepper:
         place = self.lanes.room()
         if place is None and job.state == "running":
             return self._busy(job, at, driver)  # and no shard need be given away for this lane
-        job = self._turned(job)
+        task = None
+        if at is not None and at.phase == job.phase and job.state == "running":
+            task = self.ledger.task(job, at.phase, at.shard)
+        if task is None:  # else the phase is not done
+            job = self._turned(job)
         if place is None or job.state != "running":
             return Step("stale", job, None)
         if at is None:
             task = self._free(job)
-        else:
-            task = self.ledger.task(job, at.phase, at.shard) if at.phase == job.phase else None
-            if task is None or task.slice != at.n:
-                return Step("stale", job, self.here(job))
-            if task.lease > self.ledger.store.now() or not self._in_turn(job, task):
-                task = None
+        elif task is None or task.slice != at.n:
+            return Step("stale", job, self.here(job))
+        elif task.lease > self.ledger.store.now() or not self._in_turn(job, task):
+            task = None
         if task is None:
             if job.phase == "map":
                 want(self.ledger.store, job)
