@@ -13,12 +13,13 @@ from httpmr.budget import Budget
 from httpmr.errors import OutputError
 
 Pair = tuple[Any, Any]
+MapMany = Callable[[Iterator[Pair]], Iterable[Pair]]
 Combine = Callable[[Any, Iterator[Any]], Any]
 Tally = Callable[[dict[Any, Any], list[Pair]], bool]
-By = Callable[[Any], Any]
-"""From a value to what it is sorted by."""
+Records = tuple[list[Any], list[Any]]  # keys, and values
+By = Callable[[Any], Any]  # from a value to what it is sorted by
 
-# The limits every store must take and no caller may pass, so that the narrowest can serve.
+# Limits that every store must take and no caller may pass, so that the narrowest can serve.
 KEY_BYTES = 1024
 VALUE_BYTES = 512 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
@@ -43,11 +44,11 @@ class Mapper(_Shown, ABC):
         iterable of pairs will do: a generator, a list, `zip(...)`, `Counter(...).items()`.
         """
 
-    map_many: Callable[[list[Pair]], Iterable[Pair]] | None = None
-    """`map_many(records) -> pairs`: `map` for a list of (key, value) at once, where that is faster.
+    map_many: MapMany | None = None
+    """`map_many(records) -> pairs`: `map` for each (key, value) of an iterator that is walked once.
 
-    Gives what `map` gives for each in turn, or what `combine` makes of that. It gets as many as
-    lately took some milliseconds; where it fails, `map` is asked for each.
+    Gives what `map` gives for each in turn, or what `combine` makes of that. They are as many as
+    take some milliseconds; where it fails, `map` is asked.
     """
 
 
@@ -105,6 +106,9 @@ class Source(_Shown, ABC):
 
         Keys are of types that `httpmr.codec` can store, never None. Raises InputError.
         """
+
+    read_many: Callable[[Any, Any], Iterator[Records]] | None = None
+    """`read` by lists, where that is faster: `read_many(after, until)` yields (keys, values)."""
 
     def last(self) -> Any:
         """Return a fixed bound that is not below the last key there is; None = unbounded.
@@ -262,8 +266,7 @@ class OrderedStore(ABC):
     def commit(self, batch: Batch) -> None:
         """Do all of the batch, durably, or nothing.
 
-        Raises Conflict, Unavailable, StoreFull, OverLimit (nothing happened) or Uncertain (it may
-        have).
+        Raises Conflict, Unavailable, StoreFull, OverLimit: nothing happened; or Uncertain.
         """
 
     @abstractmethod
@@ -278,10 +281,7 @@ class OrderedStore(ABC):
 
 
 class IntermediateStore(ABC):
-    """What mappers put and reducers get: the sorted groups of each partition, in runs of blocks.
-
-    `level` says how often the merge phase has folded the runs; 0 = as the mappers put them.
-    """
+    """What mappers put and reducers get: the sorted groups of each partition, in runs of blocks."""
 
     @abstractmethod
     def put(self, batch: Batch, job: str, blocks: Iterable[Any]) -> None:
@@ -294,7 +294,7 @@ class IntermediateStore(ABC):
         """Yield (key, values) in key order, values in the order (shard, slice, emission).
 
         Where the recipe sorts values, that is the order of those that are equal.
-
+        `level` says how often the merge phase has folded the runs; 0 = as the mappers put them.
         `after` = (key, n): begin at `key` without its first n values, or, where n is None, after
         `key`. The values of a group can be walked until the next group is asked for.
         """

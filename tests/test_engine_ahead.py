@@ -26,9 +26,11 @@ def taken(source, most):
     """What is taken so many at a time, and how it ended."""
     ahead, records = Ahead(source, None, None), []
     try:
-        while some := ahead.take(most):
-            assert len(some) <= most
-            records += some
+        while (some := ahead.take(most)).keys:
+            assert len(some.keys) <= most
+            pairs = list(some.pairs)
+            assert [key for key, _ in pairs] == some.keys
+            records += pairs
     except Exception as error:
         return records, error
     return records, None
@@ -53,6 +55,56 @@ class TestAhead:
         records, error = taken(Wrong({}), most)
         assert records == [(1, 1), (2, 2)]
         assert isinstance(error, InputError if wrong == (None, 1) else (TypeError, ValueError))
+
+
+class Listed(Memory):
+    """Gives lists of keys and values; `wrong` after them."""
+
+    def __init__(self, *lists, wrong=None):
+        super().__init__({})
+        self.lists, self.wrong = lists, wrong
+
+    def read(self, after, until):
+        raise AssertionError("it has lists")
+
+    def read_many(self, after, until):
+        yield from self.lists
+        if self.wrong:
+            raise self.wrong
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+class TestAheadByLists:
+    def test_it_takes_all_and_no_empty_ones_for_the_end(self, most):
+        source = Listed(([], []), ([1, 2, 3], "abc"), ([], []), ([4], "d"))
+        assert taken(source, most) == ([(1, "a"), (2, "b"), (3, "c"), (4, "d")], None)
+
+    def test_what_reading_raises_comes_after_what_was_read(self, most):
+        error = OSError("the disk")
+        assert taken(Listed(([1, 2, 3], "abc"), wrong=error), most) == (
+            [(1, "a"), (2, "b"), (3, "c")],
+            error,
+        )
+
+    @pytest.mark.parametrize("lists", [([3, None, 4], "cde"), ([3, 4], "c")])
+    def test_lists_that_are_unsound_come_after_those_before_them(self, most, lists):
+        records, error = taken(Listed(([1, 2], "ab"), lists), most)
+        assert records == [(1, "a"), (2, "b"), (3, "c")][: len(records)] and len(records) >= 2
+        assert isinstance(error, (InputError, ValueError))
+
+    def test_more_are_taken_each_time(self, most):
+        ahead, found = Ahead(Listed((list(range(9)), "abcdefghi"), ([9], "j")), None, None), []
+        while (some := ahead.take(most)).keys:
+            found += some.pairs
+            most += 3
+        assert found == list(enumerate("abcdefghij"))
+
+    def test_a_subclass_that_changes_read_alone_has_none(self, most):
+        class Other(Listed):
+            def read(self, after, until):
+                yield 7, "seven"
+
+        assert taken(Other(([1], "a")), most) == ([(7, "seven")], None)
 
 
 class TestManyAtATime:
@@ -161,6 +213,7 @@ class Squares(httpmr.Mapper):
         yield key % 3, key * key
 
     def map_many(self, records):
+        records = list(records)
         self.calls.append(len(records))
         httpmr.count("together", len(records))
         for key, _ in records:
@@ -227,14 +280,33 @@ class TestMapMany:
         assert (outcome.records, outcome.why) == (98, "records")
         assert outcome.counters == {"alone": 1, "together": 97}
 
-    def test_slow_ones_are_given_to_it_one_by_one(self):
+    def test_slow_ones_are_given_to_it_a_few_at_a_time(self):
         clock = Clock()
         mapper = Squares(lambda key: clock.pass_(0.003))
         source = Memory({n: n for n in range(MANY)})
         budget = Budget(seconds=1.0, clock=clock)
         made = recipe(mapper, source)
         run_slice(made, map_task(until=MANY - 1), MemoryStore(), budget)
-        assert max(mapper.calls) <= 4
+        assert max(mapper.calls) <= 16, "no more than a small part of a slice"
+
+    def test_what_it_does_not_look_at_is_mapped_to_nothing(self):
+        class Lazy(Squares):
+            def map_many(self, records):
+                key, _ = next(records)
+                return [(0, key)]
+
+        outcome = mapped(Lazy(), range(100))
+        assert outcome.done and outcome.records == 100
+        found = [value for _, values in groups(outcome)[0] for value in values]
+        assert found[:2] == [0, 1] and len(found) < 100
+
+    def test_a_source_that_fails_meanwhile_is_not_the_mappers_fault(self):
+        mapper, error = Squares(), OSError("the disk")
+        outcome = run_slice(
+            recipe(mapper, Broken(error, range(700))), map_task(), MemoryStore(), Budget()
+        )
+        assert outcome.records == 700 and not outcome.bad and "the disk" in outcome.pause
+        assert sum(mapper.calls) == 699
 
     def test_a_subclass_that_changes_map_alone_has_none(self):
         class Cubes(Squares):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from httpmr.errors import InputError, RecipeError
@@ -246,6 +246,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
     assert [line for _, line in lossy.read(None, None)][-1] == "na\ufffdve"
 
 
+@example([b"\r", b"\xe2", b"\n"], "utf-8", "ignore")
 @given(
     st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"\xe2", b"\x82", b"\xac", b"\xff"])),
     st.sampled_from(["utf-8", "ascii", "latin-1", "cp1252", "utf-8-sig"]),

@@ -4,11 +4,20 @@ What goes wrong with a record, or with reading it, is raised when those before i
 many are worth reading ahead is not known here.
 """
 
+from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from httpmr.engine import blame
 from httpmr.interfaces import Pair, Source
+from httpmr.recipe import for_many
+
+
+class Some(NamedTuple):
+    """Some records: their keys, and the (key, value) pairs, which can be walked once."""
+
+    keys: list[Any]
+    pairs: Iterable[Pair]
 
 
 class Ahead:
@@ -17,42 +26,88 @@ class Ahead:
     def __init__(self, source: Source, after: Any, until: Any) -> None:
         self.source = source
         self.after = after
-        self.records = iter(source.read(after, until))
+        read_many = for_many(source, "read", "read_many")
+        self.lists = iter(read_many(after, until)) if read_many else None
+        self.list: tuple[list[Any], list[Any]] = [], []
+        self.at = 0  # so many of that list were taken
+        self.records = iter(()) if read_many else iter(source.read(after, until))
         self.begun = False
         self.error: BaseException | None = None
 
-    def take(self, most: int) -> list[Pair]:
+    def take(self, most: int) -> Some:
         """Return the next records, at most so many; none at the end.
 
         Raises InputError for a key that cannot be gone on after, and whatever reading raised.
         """
-        if self.error:
-            raise self.error
-        some: list[Pair] = []
-        try:
-            some.extend(islice(self.records, most))
-        except blame.FAULTS as error:
-            blame.passes(error)
-            self.error = error
-        try:
-            sound = not [key for key, _ in some if key is None]
-        except (TypeError, ValueError):
-            sound = False
-        if not sound or not self.begun:
-            self._check(some)
-        if self.error and not some:
+        some = self.more(most)
+        if self.error and not some.keys:
             raise self.error
         return some
 
-    def _check(self, some: list[Any]) -> None:
-        """Keep the records before the first that is unsound."""
-        for number, record in enumerate(some):
+    def more(self, most: int) -> Some:
+        """The same, but what went wrong is left for `take` to raise."""
+        if self.error:
+            return Some([], ())
+        return self._read(most) if self.lists is None else self._listed(most)
+
+    def _read(self, most: int) -> Some:
+        pairs: list[Pair] = []
+        try:
+            pairs.extend(islice(self.records, most))
+        except blame.FAULTS as error:
+            blame.passes(error)
+            self.error = error
+        keys: list[Any] = []
+        try:
+            keys.extend([key for key, _ in pairs])
+        except (TypeError, ValueError):
+            self._up_to_what_is_no_pair(pairs, keys)
+        sound = self._sound(keys)
+        if sound < len(pairs):
+            del keys[sound:], pairs[sound:]
+        return Some(keys, pairs)
+
+    def _up_to_what_is_no_pair(self, records: list[Any], keys: list[Any]) -> None:
+        try:
+            for key, _ in records:
+                keys.append(key)
+        except (TypeError, ValueError) as error:
+            self.error = error
+
+    def _listed(self, most: int) -> Some:
+        if self.at == len(self.list[0]):
+            self.list, self.at = self._next(), 0
+        keys, values = self.list
+        if self.at or len(keys) > most:
+            here = slice(self.at, self.at + most)
+            keys, values = keys[here], values[here]
+        self.at += len(keys)
+        return Some(keys, zip(keys, values, strict=True))
+
+    def _next(self) -> tuple[list[Any], list[Any]]:
+        """Return the next lists that are not empty; empty ones at the end, or where that failed."""
+        try:
+            for keys, values in self.lists or ():
+                if len(keys) != len(values):
+                    raise ValueError(f"{len(keys)} keys for {len(values)} values")
+                if keys:
+                    sound = self._sound(keys)
+                    return keys[:sound], values[:sound]
+        except blame.FAULTS as error:
+            blame.passes(error)
+            self.error = error
+        return [], []
+
+    def _sound(self, keys: list[Any]) -> int:
+        """Return how many of the keys can be gone on after, from the first on."""
+        if self.begun and not [key for key in keys if key is None]:
+            return len(keys)
+        for number, key in enumerate(keys):
             try:
-                key, _ = record
                 if key is None or not self.begun:
                     blame.check_key(self.source, key, self.after)
                 self.begun = True
             except Exception as error:
-                del some[number:]
                 self.error = error
-                return
+                return number
+        return len(keys)

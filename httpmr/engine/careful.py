@@ -65,6 +65,7 @@ class _Careful(Walk):
     def __init__(self, recipe: Recipe, task: Task, budget: Budget, begin: Begin) -> None:
         self.care = Care(task, begin, budget.clock, self.enough)
         super().__init__(recipe, self.care.task, budget)
+        self.many = None
         self.parked: Task | None = None
 
     @staticmethod

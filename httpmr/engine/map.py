@@ -17,18 +17,14 @@ from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
 from httpmr.engine.care import Begin
 from httpmr.engine.gather import Groups, Held
+from httpmr.engine.lot import AT_ONCE, MANY, QUICK, Lot, moment
 from httpmr.engine.origin import fingerprint
 from httpmr.errors import Conflict, InputError
-from httpmr.interfaces import OrderedStore, Pair
+from httpmr.interfaces import MapMany, OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.state import Bad, Outcome, Plain, Task
 
-AT_ONCE, AT_ONCE_SECONDS = 256, 0.01
-"""Records that are read ahead and mapped in one go at most, and how long they may take for more."""
-
-MANY = 16 * AT_ONCE
-"""The same where the mapper maps many at once: the more it is given, the fewer pairs it makes."""
-
+_LOTS = 8  # times as many, where a mapper maps many and they are combined
 _MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
@@ -100,6 +96,7 @@ class Walk:
         self.emitted = 0
         self.last = budget.clock()
         self.many = recipe.map_many
+        self.quick = moment(budget) if self.many else QUICK
         self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
 
     def run(self, counted: Counters) -> None:
@@ -120,27 +117,42 @@ class Walk:
                 raise blame.away(error) from error
 
     def _along(self, counted: Counters) -> None:
-        after = self.task.after if self.cursor is None else self.cursor
-        bounds = [*self.marks, self.task.until]
-        for number, until in enumerate(bounds):
-            ahead = Ahead(self.recipe.source, after, until)
-            while some := ahead.take(self._at_once()):
-                if not self.records:
-                    self.budget.opened()
-                if not self.mapped(some, counted):
-                    return
+        for number, until in enumerate([*self.marks, self.task.until]):
+            if not self._within(until, counted):
+                return
             if until is not None:
-                self.cursor = after = until
+                self.cursor = until
             self.marks = self.task.marks[number + 1 :]
         self.done = True
+
+    def _within(self, until: Any, counted: Counters) -> bool:
+        """Map the records up to `until`; return whether the slice goes on after them."""
+        after = self.task.after if self.cursor is None else self.cursor
+        ahead = Ahead(self.recipe.source, after, until)
+        while (some := ahead.take(min(most := self._at_once(), AT_ONCE))).keys:
+            if not self.records:
+                self.budget.opened()
+            if self.many is not None and most > 1:
+                lot = Lot(ahead, some, most, self.quick / 2, self.budget.clock)
+                if not self._together(self.many, lot):
+                    self.many = None
+                    counted.clear()
+                    return self._within(until, counted)  # where it failed, is seen there
+                goes_on = self._past(lot.key, lot.count, counted)
+            else:
+                goes_on = self.mapped(list(some.pairs), counted)
+            if not goes_on:
+                return False
+        return True
 
     def _at_once(self) -> int:
         """How many records to read ahead: few if they take long, or emit much."""
         now = self.budget.clock()
-        quick, self.last = now - self.last < AT_ONCE_SECONDS, now
+        quick, self.last = now - self.last < self.quick, now
         most = MANY if self.many else AT_ONCE
         self.at_once = min(2 * self.at_once, most) if quick else 1 + self.at_once // 4
-        room = self.held.scale.chunk * self.records // (self.emitted + 1)
+        chunk = self.held.scale.chunk * (_LOTS if self.many and self.recipe.combine else 1)
+        room = chunk * self.records // (self.emitted + 1)
         allowed = min(self.task.notes.get("most", math.inf) - self.records, self.budget.room)
         return max(1, int(min(self.at_once, room, allowed)))
 
@@ -149,28 +161,47 @@ class Walk:
         while some:
             done = self._hold(some, counted)
             if not done:
-                if len(some) == 1:
-                    return False
                 # One of them failed: which, is seen where each is mapped alone.
-                self.many = None
-                return all(self.mapped([record], counted) for record in some)
-            self.cursor = some[done - 1][0]
-            self.records += done
-            if counted:
-                self.counters = counters.add(self.counters, counted)
-                counted.clear()
-            some = some[done:]
-            if len(self.buffer) >= self.held.scale.chunk:
-                self._flush()
-                if self.held.scale.full:
-                    self.why = "size"
-                    return False
-            self.why = self.budget.why
-            if self.records == self.task.notes.get("most", 0):
-                self.why = "records"
-            if self.why:
+                return len(some) > 1 and all(self.mapped([record], counted) for record in some)
+            if not self._past(some[done - 1][0], done, counted):
                 return False
+            some = some[done:]
         return True
+
+    def _together(self, many: MapMany, lot: Lot) -> bool:
+        """Let the mapper map many at once, and hold what it emits; return whether it could."""
+        buffer, size = self.buffer, len(self.buffer)
+        try:
+            given = many(lot.records)
+            if given.__class__ in blame.REFUSED:
+                raise blame.not_pairs(many, given)
+            buffer.extend(given)
+            lot.close()
+        except blame.FAULTS as error:
+            blame.passes(error)
+            del buffer[size:]
+            return False
+        self.emitted += len(buffer) - size
+        if self.budget.clock() > self.budget.due:
+            self.budget.more(lot.count)
+        return True
+
+    def _past(self, key: Any, done: int, counted: Counters) -> bool:
+        """Go on after `key`, with so many records done; return whether the slice does."""
+        self.cursor = key
+        self.records += done
+        if counted:
+            self.counters = counters.add(self.counters, counted)
+            counted.clear()
+        if len(self.buffer) >= self.held.scale.chunk:
+            self._flush()
+            if self.held.scale.full:
+                self.why = "size"
+                return False
+        self.why = self.budget.why
+        if self.records == self.task.notes.get("most", 0):
+            self.why = "records"
+        return not self.why
 
     def _hold(self, some: list[Pair], counted: Counters) -> int:
         """Map records and hold what they emit; return how many: 0 if one failed.
@@ -180,10 +211,7 @@ class Walk:
         buffer, size = self.buffer, len(self.buffer)
         self.given = 0
         try:
-            if self.many and len(some) > 1:
-                given = self._given(map(self.many, [some]), 1, len(some))
-            else:
-                given = self._given(starmap(self.recipe.mapper.map, some), len(some))
+            given = self._given(starmap(self.recipe.mapper.map, some), len(some))
             buffer.extend(chain.from_iterable(given))
         except blame.FAULTS as error:
             blame.passes(error)
@@ -195,10 +223,8 @@ class Walk:
         self.emitted += len(buffer) - size
         return self.given
 
-    def _given(
-        self, mapped: Iterable[Iterable[Pair]], expected: int, each: int = 1
-    ) -> Iterator[Iterable[Pair]]:
-        """Yield what the mapper gives for `each` records in turn, while there is time and room."""
+    def _given(self, mapped: Iterable[Iterable[Pair]], expected: int) -> Iterator[Iterable[Pair]]:
+        """Yield what the mapper gives for each record in turn, while there is time and room."""
         budget, refused, given = self.budget, blame.REFUSED, 0
         clock, due = budget.clock, budget.due
         for pairs in mapped:
@@ -207,13 +233,13 @@ class Walk:
             yield pairs
             given += 1
             if clock() > due:
-                if not budget.more(each) or len(self.buffer) >= _MUCH:
+                if not budget.more() or len(self.buffer) >= _MUCH:
                     break
                 due = budget.due
         else:
             if given < expected:
                 raise RuntimeError("the mapper raised StopIteration")
-        self.given = given * each
+        self.given = given
 
     def _failed(self, key: Any, error: BaseException) -> None:
         """Note why the slice ends before the record `key`."""

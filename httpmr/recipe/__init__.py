@@ -1,6 +1,6 @@
 """What a Master is made of, checked when it is made."""
 
-from httpmr.recipe.parts import Crc32Partitioner
+from httpmr.recipe.parts import Crc32Partitioner, for_many
 from httpmr.recipe.recipe import (
     HOOKS,
     MOST_PARTITIONS,
@@ -26,4 +26,5 @@ __all__ = [
     "ReducerGiven",
     "SinkGiven",
     "SourceGiven",
+    "for_many",
 ]

@@ -14,6 +14,7 @@ from httpmr.errors import HttpmrError, ParameterError, RecipeError
 from httpmr.interfaces import (
     By,
     Combine,
+    MapMany,
     Mapper,
     Pair,
     Partitioner,
@@ -95,7 +96,7 @@ class Recipe:
     params: type | None = None
     parameters: Parameters | None = field(default=None, init=False)
     deferred: tuple[str, ...] = field(default=(), init=False)
-    map_many: Callable[[list[Pair]], Iterable[Pair]] | None = field(default=None, init=False)
+    map_many: MapMany | None = field(default=None, init=False)
     combine: Combine | None = field(default=None, init=False)
     tally: Tally | None = field(default=None, init=False)
     order: By | None = field(default=None, init=False)

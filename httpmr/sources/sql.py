@@ -1,7 +1,7 @@
 """The rows of a database table, or of a select, in the order of a unique key."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,11 +10,14 @@ from sqlalchemy import exc
 
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError
-from httpmr.interfaces import Pair
+from httpmr.interfaces import Pair, Records
 from httpmr.sources.walk import Walk
 
 FIRST_PAGE, PAGE = 64, 2048
 """Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
+
+SOME = 256
+"""Rows of a page of which dicts are made at once."""
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
@@ -78,28 +81,36 @@ class SQLTable(Walk):
         self._queries: dict[tuple[_Made, bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
-        return chain.from_iterable(self._pages(after, until))
+        return chain.from_iterable(zip(*some, strict=True) for some in self.read_many(after, until))
 
-    def _pages(self, after: Any, until: Any) -> Iterator[Iterable[Pair]]:
+    def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         shape = self._shape()
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
         while True:
             rows = self._asked(self._page, after, until, httpmr_page=limit)
+            keys = list(map(shape.key_of, rows))
             if not shape.exact or (after is None and shape.nullable):
-                keys = list(map(shape.key_of, rows))
                 sound = self._sound(keys, after)
                 if sound < len(keys):
                     if shape.walked is shape.key:  # else no row of a key may be done before
-                        yield shape.records(rows[:sound])
+                        yield from self._some(keys[:sound], rows[:sound])
                     self._checked(keys[sound], keys[sound - 1] if sound else after)
-            yield shape.records(rows)
+            yield from self._some(keys, rows)
             if len(rows) < limit:
                 self._limit = limit
                 return
-            after = shape.key_of(rows[-1])
+            after = keys[-1]
             weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
             limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
+
+    def _some(self, keys: list[Any], rows: Sequence[Any]) -> Iterator[Records]:
+        """Yield what is given of some rows: dicts, made when they are wanted, or all at once."""
+        values = self._shape().values
+        step = SOME if self.rows is dict else len(rows)
+        for at in range(0, len(rows), step or 1):
+            here = slice(at, at + step)
+            yield keys[here], values(rows[here])
 
     def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()

@@ -7,18 +7,20 @@ each line is read by exactly one shard.
 import codecs
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate, chain, repeat
 from typing import IO, Any
 
 from httpmr.errors import InputError, RecipeError
-from httpmr.interfaces import Pair
+from httpmr.interfaces import Pair, Records
 from httpmr.remote import Options
 from httpmr.sources.files import Files
-from httpmr.sources.opening import BUFFER
 
-FIRST_READ = 4096
-"""Bytes read at once: few at first, for a slice may end soon, then more, up to BUFFER."""
+FIRST_READ, READ = 4096, 32 * 1024
+"""Bytes read at once: few at first, for a slice may end soon, then what a cache may hold."""
+
+SOME = 256
+"""Lines that are given at once: few enough for a processor's cache."""
 
 _TOGETHER = {"utf-8", "ascii", "iso8859-1"}
 """Encodings in which text is its lines' text joined, wherever it is cut into lines."""
@@ -46,9 +48,9 @@ class TextFiles(Files):
         self.together = codecs.lookup(encoding).name in _TOGETHER and errors in _ERRORS
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
-        return chain.from_iterable(self._pieces(after, until))
+        return chain.from_iterable(zip(*some, strict=True) for some in self.read_many(after, until))
 
-    def _pieces(self, after: Any, until: Any) -> Iterator[Iterable[Pair]]:
+    def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         for path, low, high in self.ranges(after, until):
             with self.opened(path, high - low) as file:
                 offset = _beginning(file, low, high)
@@ -61,10 +63,13 @@ class TextFiles(Files):
                         kept = bisect_right(offsets, high)
                         del offsets[kept:], lines[kept:]
                     texts, error = self._decoded(path, offsets, lines)
-                    yield zip(zip(repeat(path), offsets), texts)  # noqa: B905
+                    del texts[len(offsets) :], offsets[len(texts) :]
+                    for at in range(0, len(texts), SOME):
+                        here = slice(at, at + SOME)
+                        yield list(zip(repeat(path), offsets[here])), texts[here]
                     if error:  # raised here, so that the file is closed
                         raise error
-                    size = min(4 * size, BUFFER)
+                    size = min(4 * size, READ)
 
     def _decoded(
         self, path: str, offsets: list[int], lines: list[bytes]
@@ -72,8 +77,9 @@ class TextFiles(Files):
         """Return the text of each line, up to the first that has none, and its error or None."""
         if self.together:
             try:
-                text = b"".join(lines).decode(self.encoding, self.errors)
-                return text.replace("\r\n", "\n").split("\n"), None
+                # Before it is decoded: what is ignored may bring a "\r" and a "\n" together.
+                whole = b"".join(lines).replace(b"\r\n", b"\n")
+                return whole.decode(self.encoding, self.errors).split("\n"), None
             except UnicodeDecodeError:  # which line it is, is found in this way
                 pass
         texts: list[str] = []

@@ -1,7 +1,7 @@
 """What is read of a table or a select, and how rows become records. Nothing is read here."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -10,11 +10,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from httpmr.errors import InputError
-from httpmr.interfaces import Pair
 from httpmr.sql.statements import Columns
 
-Records = Callable[[Sequence[Any]], Iterator[Pair]]
-"""Makes of rows, lazily, records: (key, dict or tuple of the row)."""
+Values = Callable[[Sequence[Any]], list[Any]]
+"""Makes of each row, as it is fetched, what is given of it: a dict or a tuple."""
 
 
 class Shape(NamedTuple):
@@ -25,7 +24,7 @@ class Shape(NamedTuple):
     walked: Columns  # the key's columns in the table that has them: of a select, one of its tables
     filled: Columns  # what says of a row of that table that it has a key
     columns: Columns
-    records: Records
+    values: Values
     key_of: Callable[[Any], Any]
     plain: bool  # the driver's values are those that SQLAlchemy would give
     exact: bool  # no two keys are the same
@@ -69,11 +68,7 @@ def shape(
             if name in nullable
         ],
         columns=[columns[name] for name in selected],
-        records=(
-            _tuples(key_of, len(names), len(selected))
-            if kind is tuple
-            else _dicts(names, places, len(selected))
-        ),
+        values=(_tuples if kind is tuple else _dicts)(names, len(selected)),
         key_of=key_of,
         plain=not any(processed.values()),
         # Of other types, some that differ in the database are the same once they are read.
@@ -94,23 +89,23 @@ def _processed(kind: TypeEngine[Any], dialect: Dialect) -> bool:
         return True
 
 
-def _dicts(names: Sequence[str], places: Sequence[int], width: int) -> Records:
+def _dicts(names: Sequence[str], width: int) -> Values:
     # Unpacking and a dict display are three times as fast as a call and dict(zip(names, row)).
     values = [f"v{at}" for at in range(width)]
-    key = values[places[0]] if len(places) == 1 else f"({', '.join(values[at] for at in places)})"
     items = ", ".join(f"{str(name)!r}: {value}" for name, value in zip(names, values, strict=False))
-    row = ", ".join(values)
-    records: Records = eval(f"lambda rows: (({key}, {{{items}}}) for {row}, in rows)")
-    return records
+    made: Values = eval(f"lambda rows: [{{{items}}} for {', '.join(values)}, in rows]")
+    return made
 
 
-def _tuples(key_of: Callable[[Any], Any], count: int, width: int) -> Records:
-    def records(rows: Sequence[Any]) -> Iterator[Pair]:
-        keys = map(key_of, rows)
+def _tuples(names: Sequence[str], width: int) -> Values:
+    count = len(names)
+
+    def values(rows: Sequence[Any]) -> list[Any]:
         if width > count:
-            return zip(keys, (tuple(row[:count]) for row in rows), strict=True)
+            return [tuple(row[:count]) for row in rows]
         # Those of most drivers are tuples already.
-        plain = not rows or type(rows[0]) is tuple
-        return zip(keys, rows if plain else map(tuple, rows), strict=True)
+        if isinstance(rows, list) and (not rows or type(rows[0]) is tuple):
+            return rows
+        return list(map(tuple, rows))
 
-    return records
+    return values

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 from httpmr import codec, keys
 from httpmr.budget import Budget
-from httpmr.interfaces import Batch, Mapper, OrderedStore, Pair
+from httpmr.interfaces import Batch, MapMany, Mapper, OrderedStore, Pair
 from httpmr.jobs import Job, Jobs
 from httpmr.recipe import Recipe
 from httpmr.sinks import Stored
@@ -48,13 +48,16 @@ def run(master: WithRecipe, *, seed: int = 0, **params: Any) -> Job:
     recipe = master.recipe.of(master.recipe.read(params))
     recipe = replace(recipe, sink=Stored(), version="test", max_lanes=None)
     whole = _carried(recipe, random.Random(seed), Budget)
+    by_many = []
+    if recipe.map_many:
+        alone = replace(recipe, mapper=_Many(recipe.map_many))
+        by_many.append(("by map_many", alone, Budget, False))
     cuts: list[tuple[str, Recipe, Callable[[], Budget], bool]] = [
+        *by_many,
         ("in one shard", replace(recipe, num_mappers=1), Budget, False),
         ("after every record", recipe, lambda: Budget.records(1), False),
         ("by being killed again and again", recipe, lambda: Budget.records(1), True),
     ]
-    if recipe.map_many:
-        cuts.append(("by map_many", replace(recipe, mapper=_Many(recipe.map_many)), Budget, False))
     for how, made, budget, mortal in cuts:
         _compare(whole, _carried(made, random.Random(seed), budget, mortal), how)
     return whole
@@ -107,11 +110,11 @@ def _shown(pair: Pair | None) -> str:
 class _Many(Mapper):
     """Maps each record by what else maps many at once."""
 
-    def __init__(self, map_many: Callable[[list[Pair]], Iterable[Pair]]) -> None:
+    def __init__(self, map_many: MapMany) -> None:
         self.by = map_many
 
     def map(self, key: Any, value: Any) -> Iterable[Pair]:
-        return self.by([(key, value)])
+        return self.by(iter([(key, value)]))
 
 
 class _Clock:

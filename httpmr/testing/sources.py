@@ -16,6 +16,7 @@ import pytest
 
 from httpmr import codec, keys
 from httpmr.interfaces import Pair, Source
+from httpmr.recipe import for_many
 
 SHARDS = (1, 2, 5, 50)
 
@@ -97,6 +98,15 @@ class SourceSuite:
         for reading in (one, other):
             if hasattr(reading, "close"):
                 reading.close()
+
+    def test_reads_many_as_it_reads_each(self, source: Source, records: list[Pair]) -> None:
+        read_many = for_many(source, "read", "read_many")
+        if read_many is None:
+            pytest.skip("the source reads each record alone")
+        for i, j in combinations_with_replacement(_some(range(len(records)), 5), 2):
+            found = read_many(records[i][0], records[j][0])
+            pairs = [pair for keys, values in found for pair in zip(keys, values, strict=True)]
+            assert pairs == records[i + 1 : j + 1]
 
     # The last key
 
