@@ -85,7 +85,7 @@ class Stepper:
             task = self._free(job)
         elif task is None or task.slice != at.n:
             return Step("stale", job, self.here(job))
-        elif task.lease > self.ledger.store.now() or not self._in_turn(job, task):
+        elif (task.lease and task.lease > self.ledger.store.now()) or not self._in_turn(job, task):
             task = None
         if task is None:
             if job.phase == "map":
