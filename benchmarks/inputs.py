@@ -1,7 +1,7 @@
 """The input of each workload, made once in a folder: real text and flights where they are.
 
 `python -m benchmarks.inputs WORKLOAD FOLDER SCALE` makes one, and says what it is. Each is
-repeated until the hand-written loop takes some ten seconds, so that imports do not count; of the
+repeated until the hand-written loop takes five to ten seconds, so that imports do not count; of the
 flights a small scale takes the first. Where `../shared/data` is not, the standard library's source
 text and made-up flights serve.
 """
@@ -114,7 +114,7 @@ def records(path: Path, times: int) -> str:
 MAKERS = {
     "word count": (text, "text", 20),
     "group by": (flights, "flights.db", 64),
-    "index": (documents, "documents.jsonl", 14),
+    "index": (documents, "documents.jsonl", 7),
     "sort": (records, "records.txt", 3),
 }
 
