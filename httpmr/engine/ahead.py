@@ -57,22 +57,22 @@ class Ahead:
         except blame.FAULTS as error:
             blame.passes(error)
             self.error = error
-        keys: list[Any] = []
         try:
-            keys.extend([key for key, _ in pairs])
+            keys = [key for key, _ in pairs]
         except (TypeError, ValueError):
-            self._up_to_what_is_no_pair(pairs, keys)
+            keys = self._up_to_what_is_no_pair(pairs)
         sound = self._sound(keys)
         if sound < len(pairs):
             del keys[sound:], pairs[sound:]
         return Some(keys, pairs)
 
-    def _up_to_what_is_no_pair(self, records: list[Any], keys: list[Any]) -> None:
+    def _up_to_what_is_no_pair(self, records: list[Any]) -> list[Any]:
+        keys: list[Any] = []
         try:
-            for key, _ in records:
-                keys.append(key)
+            keys.extend(map(_key, records))
         except (TypeError, ValueError) as error:
             self.error = error
+        return keys
 
     def _listed(self, most: int) -> Some:
         if self.at == len(self.list[0]):
@@ -111,3 +111,8 @@ class Ahead:
                 self.error = error
                 return number
         return len(keys)
+
+
+def _key(record: Any) -> Any:
+    key, _ = record
+    return key
