@@ -266,7 +266,7 @@ class OrderedStore(ABC):
     def commit(self, batch: Batch) -> None:
         """Do all of the batch, durably, or nothing.
 
-        Raises Conflict, Unavailable, StoreFull, OverLimit: nothing happened; or Uncertain.
+        Raises Conflict, Unavailable, StoreFull, OverLimit: nothing happened; Uncertain: it may.
         """
 
     @abstractmethod

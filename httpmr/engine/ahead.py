@@ -4,12 +4,12 @@ What goes wrong with a record, or with reading it, is raised when those before i
 many are worth reading ahead is not known here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 from httpmr.engine import blame
-from httpmr.interfaces import Pair, Source
+from httpmr.interfaces import Pair, Records, Source
 from httpmr.recipe import for_many
 
 
@@ -27,10 +27,10 @@ class Ahead:
         self.source = source
         self.after = after
         read_many = for_many(source, "read", "read_many")
-        self.lists = iter(read_many(after, until)) if read_many else None
-        self.list: tuple[list[Any], list[Any]] = [], []
-        self.at = 0  # so many of that list were taken
-        self.records = iter(()) if read_many else iter(source.read(after, until))
+        self.by_lists = read_many is not None
+        self.reading: Iterator[Any] = iter((read_many or source.read)(after, until))
+        self.lists: Records = [], []
+        self.at = 0  # so many of those were taken
         self.begun = False
         self.error: BaseException | None = None
 
@@ -48,12 +48,12 @@ class Ahead:
         """The same, but what went wrong is left for `take` to raise."""
         if self.error:
             return Some([], ())
-        return self._read(most) if self.lists is None else self._listed(most)
+        return self._listed(most) if self.by_lists else self._read(most)
 
     def _read(self, most: int) -> Some:
         pairs: list[Pair] = []
         try:
-            pairs.extend(islice(self.records, most))
+            pairs.extend(islice(self.reading, most))
         except blame.FAULTS as error:
             blame.passes(error)
             self.error = error
@@ -75,19 +75,19 @@ class Ahead:
         return keys
 
     def _listed(self, most: int) -> Some:
-        if self.at == len(self.list[0]):
-            self.list, self.at = self._next(), 0
-        keys, values = self.list
+        if self.at == len(self.lists[0]):
+            self.lists, self.at = self._next(), 0
+        keys, values = self.lists
         if self.at or len(keys) > most:
             here = slice(self.at, self.at + most)
             keys, values = keys[here], values[here]
         self.at += len(keys)
         return Some(keys, zip(keys, values, strict=True))
 
-    def _next(self) -> tuple[list[Any], list[Any]]:
+    def _next(self) -> Records:
         """Return the next lists that are not empty; empty ones at the end, or where that failed."""
         try:
-            for keys, values in self.lists or ():
+            for keys, values in self.reading:
                 if len(keys) != len(values):
                     raise ValueError(f"{len(keys)} keys for {len(values)} values")
                 if keys:

@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import sqlalchemy
@@ -11,13 +10,11 @@ from sqlalchemy import exc
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Pair, Records
+from httpmr.sources.lists import SOME, each, parts
 from httpmr.sources.walk import Walk
 
 FIRST_PAGE, PAGE = 64, 2048
 """Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
-
-SOME = 256
-"""Rows of a page of which dicts are made at once."""
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
@@ -81,7 +78,7 @@ class SQLTable(Walk):
         self._queries: dict[tuple[_Made, bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
-        return chain.from_iterable(zip(*some, strict=True) for some in self.read_many(after, until))
+        return each(self.read_many(after, until))
 
     def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         shape = self._shape()
@@ -107,9 +104,7 @@ class SQLTable(Walk):
     def _some(self, keys: list[Any], rows: Sequence[Any]) -> Iterator[Records]:
         """Yield what is given of some rows: dicts, made when they are wanted, or all at once."""
         values = self._shape().values
-        step = SOME if self.rows is dict else len(rows)
-        for at in range(0, len(rows), step or 1):
-            here = slice(at, at + step)
+        for here in parts(len(rows), SOME if self.rows is dict else PAGE):
             yield keys[here], values(rows[here])
 
     def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:

@@ -8,19 +8,17 @@ import codecs
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, repeat
 from typing import IO, Any
 
 from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Pair, Records
 from httpmr.remote import Options
 from httpmr.sources.files import Files
+from httpmr.sources.lists import each, parts
 
 FIRST_READ, READ = 4096, 32 * 1024
 """Bytes read at once: few at first, for a slice may end soon, then what a cache may hold."""
-
-SOME = 256
-"""Lines that are given at once: few enough for a processor's cache."""
 
 _TOGETHER = {"utf-8", "ascii", "iso8859-1"}
 """Encodings in which text is its lines' text joined, wherever it is cut into lines."""
@@ -48,7 +46,7 @@ class TextFiles(Files):
         self.together = codecs.lookup(encoding).name in _TOGETHER and errors in _ERRORS
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
-        return chain.from_iterable(zip(*some, strict=True) for some in self.read_many(after, until))
+        return each(self.read_many(after, until))
 
     def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         for path, low, high in self.ranges(after, until):
@@ -64,8 +62,7 @@ class TextFiles(Files):
                         del offsets[kept:], lines[kept:]
                     texts, error = self._decoded(path, offsets, lines)
                     del texts[len(offsets) :], offsets[len(texts) :]
-                    for at in range(0, len(texts), SOME):
-                        here = slice(at, at + SOME)
+                    for here in parts(len(texts)):
                         yield list(zip(repeat(path), offsets[here])), texts[here]
                     if error:  # raised here, so that the file is closed
                         raise error
