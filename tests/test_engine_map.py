@@ -1,6 +1,5 @@
 """The map phase: what a slice holds, how much of it, and what its source may do."""
 
-import gc
 from dataclasses import replace
 
 import pytest
@@ -285,6 +284,20 @@ class TestScale:
         outcome = mapped(lambda k, v: [(k, b"x" * 500_000)], range(1000))
         assert outcome.records * 500_000 < ENOUGH * 5 / 4
 
+    def test_a_key_weighs_once_however_many_values_it_has(self):
+        """Blocks have it once, so that a slice may hold more, and there are fewer runs."""
+        long = "k" * 1000
+        outcome = mapped(lambda k, v: [(long, v)] * 1000, range(100))
+        assert (outcome.why, outcome.records) == ("end", 100)
+        outcome = mapped(lambda k, v: [(f"{long}{k},{n}", 1) for n in range(1000)], range(100))
+        assert outcome.why == "size"
+        assert ENOUGH < outcome.records * 1_000_000 < ENOUGH * 5 / 4
+
+    def test_a_small_value_weighs_what_it_takes_in_a_list(self):
+        outcome = mapped(lambda k, v: [("k", 1)] * 10_000, range(100))
+        assert outcome.why == "size"
+        assert ENOUGH < outcome.records * 10_000 * 8 < ENOUGH * 5 / 4
+
     def test_chunks_grow_where_values_are_small(self):
         scale = Scale()
         for _ in range(10):
@@ -309,29 +322,6 @@ def test_a_slice_begins_its_budget():
     clock.pass_(100)
     outcome = run_slice(recipe(), map_task(), MemoryStore(), budget)
     assert outcome.records == 10
-
-
-@pytest.mark.parametrize("on", [True, False])
-def test_the_garbage_collector_rests_meanwhile_and_is_left_as_it_was(on):
-    def nested(key, value):
-        """User code may itself run slices, as other threads may."""
-        if value:
-            mapped(nested, [0])
-        seen.append(gc.isenabled())
-        return []
-
-    seen = []
-    was = gc.isenabled()
-    (gc.enable if on else gc.disable)()
-    try:
-        mapped(nested, [1, 1])
-        assert gc.isenabled() == on
-        with pytest.raises(KeyboardInterrupt):
-            mapped(lambda key, value: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert gc.isenabled() == on
-    finally:
-        (gc.enable if was else gc.disable)()
-    assert seen == [False] * 4
 
 
 def test_the_same_slice_done_again_comes_to_the_same():

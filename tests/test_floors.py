@@ -13,7 +13,7 @@ PACKAGE = ROOT / "httpmr"
 # What stands on which floor; a folder counts as one. The README's picture is compared with this.
 FLOORS = {
     0: ["errors"],
-    1: ["keys", "codec", "budget", "counters", "trouble"],
+    1: ["keys", "codec", "budget", "collector", "counters", "trouble"],
     2: ["interfaces", "state", "params"],
     3: ["recipe", "shuffle", "ledger"],
     4: ["engine", "remote", "sql", "uploads"],

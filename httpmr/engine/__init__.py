@@ -4,10 +4,7 @@ The engine reads, and computes what is to be committed; it commits nothing, and 
 and no SQL. `run_slice` does the same work for the same task, so that a slice may be done again.
 """
 
-import gc
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from httpmr.budget import Budget
 from httpmr.engine import care
@@ -69,41 +66,14 @@ def run_slice(
     a stored block is not what was written. Errors of user code are part of the Outcome.
     """
     budget.start()
-    with _collector_held_off():
-        if task.phase == "map":
-            return _mapping(task)(recipe, task, store, budget, begin)
-        if task.phase == "reduce":
-            return reduce_groups(recipe, task, store, budget, hold, begin)
-        return _PHASES[task.phase](recipe, task, store, budget)
+    if task.phase == "map":
+        return _mapping(task)(recipe, task, store, budget, begin)
+    if task.phase == "reduce":
+        return reduce_groups(recipe, task, store, budget, hold, begin)
+    return _PHASES[task.phase](recipe, task, store, budget)
 
 
 def _mapping(task: Task) -> Callable[[Recipe, Task, OrderedStore, Budget, Begin], Outcome]:
     if task.alone:
         return map_again if task.retry else map_alone
     return map_carefully if care.needed(task) else map_records
-
-
-@contextmanager
-def _collector_held_off() -> Iterator[None]:
-    """Let the garbage collector rest while pairs pile up.
-
-    They are many, none of them is garbage, and it would walk them all again and again.
-    """
-    global _slices, _was_on
-    with _lock:
-        if not _slices:
-            _was_on = gc.isenabled()
-            gc.disable()
-        _slices += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _slices -= 1
-            if not _slices and _was_on:
-                gc.enable()
-
-
-_lock = threading.Lock()
-_slices = 0  # at work in this process now
-_was_on = True

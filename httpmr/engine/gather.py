@@ -29,6 +29,7 @@ _FIRST = 8  # even the first few fit, were they as large as a store takes
 _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
 _SAMPLE = 8
+_LEAST = 8  # bytes of a gathered value: that much it takes in a list
 _LONG = 100  # items
 _PENDING, _EACH = 4096, 8
 """So many values in all, and for each group, wait to be combined: few are in the cache still."""
@@ -43,20 +44,33 @@ class Scale:
         self.chunk = _FIRST
         """How many to gather before the next estimate, so that it never comes too late."""
 
-    def add(self, items: list[Any]) -> None:
+    def add(self, items: Sequence[Any]) -> None:
         """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
         if items:
-            self.bytes += self._weighed(items[:: max(1, len(items) // _SAMPLE)], len(items))
+            self._grow(each := _each(items))
+            self.bytes += int(each * len(items))
+
+    def gathered(self, pairs: Sequence[Pair], fresh: Sequence[Any]) -> None:
+        """Add what `pairs` weigh once they are gathered: of their keys, `fresh` alone are new."""
+        if pairs:
+            some = _some(pairs)
+            value = _each([value for _, value in some])
+            self._grow(value + _each([key for key, _ in some]))
+            self.bytes += int(max(value, _LEAST) * len(pairs))
+        if fresh:
+            self.bytes += int(_each(fresh) * len(fresh))
 
     def set(self, groups: dict[Any, Any]) -> None:
         """Let the whole weigh what `groups` do."""
-        some = islice(groups.items(), 0, None, max(1, len(groups) // _SAMPLE))
-        self.bytes = self._weighed(list(some), len(groups)) if groups else 0
+        self.bytes = 0
+        if groups:
+            some = list(islice(groups.items(), 0, None, max(1, len(groups) // _SAMPLE)))
+            each = _weight(some) / len(some)
+            self._grow(each)
+            self.bytes = int(each * len(groups))
 
-    def _weighed(self, some: list[Any], count: int) -> int:
-        each = _weight(some) / len(some)
+    def _grow(self, each: float) -> None:
         self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
-        return int(each * count)
 
     @property
     def full(self) -> bool:
@@ -64,10 +78,20 @@ class Scale:
         return self.bytes >= self.enough
 
 
-def _weight(items: list[Any]) -> int:
+def _some(items: Sequence[Any]) -> Sequence[Any]:
+    return items[:: max(1, len(items) // _SAMPLE)]
+
+
+def _each(items: Sequence[Any]) -> float:
+    """Return the bytes of one of the items, about."""
+    some = _some(items)
+    return _weight(some) / len(some)
+
+
+def _weight(items: Sequence[Any]) -> int:
     """Return the bytes of pairs or values, about: of a long list, what some of it weighs."""
     pairs = all(type(item) is tuple and len(item) == 2 for item in items)
-    columns = [[pair[0] for pair in items], [pair[1] for pair in items]] if pairs else [items]
+    columns = [[pair[0] for pair in items], [pair[1] for pair in items]] if pairs else [list(items)]
     weight = 0
     for number, value in enumerate(columns[-1]):
         if type(value) is list and len(value) >= _LONG:
@@ -113,6 +137,7 @@ class Groups:
     def add(self, pairs: list[Pair]) -> None:
         """Take pairs over. NotPairs, Unstorable or GroupFailed where user code broke them."""
         checked(pairs, self.recipe.mapper.map, unpacked=True)
+        known = len(self.groups)
         try:
             if not self._tallied(pairs):
                 gather(self.groups, pairs)
@@ -120,7 +145,11 @@ class Groups:
         except ValueError:
             checked(pairs, self.recipe.mapper.map)
             raise
-        self.scale.add(pairs)
+        if self.combine:
+            self.scale.add(pairs)
+        else:
+            fresh = list(islice(reversed(self.groups), len(self.groups) - known))
+            self.scale.gathered(pairs, fresh)
         much = self.pending >= max(_PENDING, _EACH * len(self.groups))
         if self.combine and (much or self.scale.full):
             self.fold(self.combine)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
 
-from httpmr import engine
+from httpmr import collector, engine
 from httpmr.budget import Budget, Clock
 from httpmr.errors import Conflict
 from httpmr.interfaces import Join
@@ -100,6 +100,7 @@ class Stepper:
             return Step("lost", job, self.here(job))
         return Claimed(job, claimed, seconds)
 
+    @collector.resting()
     def do(self, claimed: Claimed, budget: Budget | None, began: float) -> Step:
         """Do the slice that was claimed, and commit it; `began` is when it was to be claimed."""
         job, task, seconds = claimed

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from httpmr import codec, engine
+from httpmr import codec, collector, engine
 from httpmr.budget import Clock
 from httpmr.engine import blame
 from httpmr.errors import (
@@ -125,6 +125,7 @@ class Replica:
         finally:
             self.remote.close()
 
+    @collector.resting()
     def _slice(self, given: Plain, began: float) -> None:
         """Do the slice that was leased, and commit it."""
         task, lease = Task.of(given["task"]), given["lease"]
