@@ -8,7 +8,7 @@ from slices import ALL, Gone, commit, put, put_giant, recipe, run
 
 from httpmr import codec, keys, reducers
 from httpmr.budget import Budget
-from httpmr.engine import run_slice
+from httpmr.engine import index, run_slice
 from httpmr.engine.gather import ENOUGH
 from httpmr.errors import Damaged, Unavailable
 from httpmr.interfaces import Batch, Reducer
@@ -25,15 +25,26 @@ class TestMerge:
         for slices in range(1, 10_000):
             outcome = run(made, task, store, records)
             assert len(outcome.blocks) < 200
-            if outcome.bad or outcome.pause or outcome.done:
+            if outcome.bad or outcome.pause:
                 return outcome, slices
             commit(store, "j", outcome.blocks)
+            if outcome.done:
+                return outcome, slices
             kept = codec.loads(codec.dumps([outcome.cursor, outcome.level, outcome.notes]))
             task = Task("j", "merge", (0,), cursor=kept[0], level=kept[1], notes=kept[2])
         raise AssertionError("it goes on for ever")
 
     def whole(self, store, level=0):
         return [(key, list(values)) for key, values in Runs(store).groups("j", 0, level)]
+
+    def entries(self, store, outcome):
+        task = Task("j", "reduce", (0,), level=outcome.level, notes=outcome.notes)
+        return list(index(Runs(store), task))
+
+    def left(self, store, outcome):
+        """What is to be reduced when the merge phase is over."""
+        groups = Runs(store).merged("j", self.entries(store, outcome))
+        return [(key, list(values)) for key, values in groups]
 
     def test_few_runs_are_left_as_they_are(self):
         store = MemoryStore()
@@ -67,6 +78,49 @@ class TestMerge:
         self.fold(store, records, recipe(reducer=reducers.Identity(), sort_values=True))
         groups = Runs(store, by=keys.pack).groups("j", 0, 1)
         assert [(key, list(values)) for key, values in groups] == before
+
+    @pytest.mark.parametrize("records", [1, 7, ALL])
+    @pytest.mark.parametrize(
+        ("count", "bound", "folded"),
+        [
+            (FAN_IN + 1, FAN_IN + 1, 2),
+            (FAN_IN + 1, FAN_IN + 3, 4),  # some slices left no run in this partition
+            (FAN_IN + 30, FAN_IN + 30, 31),
+            (2 * FAN_IN, 2 * FAN_IN, FAN_IN + 2),
+            (FAN_IN, FAN_IN + 20, 21),
+            (30, FAN_IN + 40, 0),
+            (3, FAN_IN + 40, 0),
+        ],
+    )
+    def test_only_so_many_are_folded_as_must_be(self, count, bound, folded, records):
+        store = MemoryStore()
+        put(store, [[(n % 5, (n, i)) for i in range(n % 4)] + [("k", n)] for n in range(count)])
+        before = self.whole(store)
+        outcome, _ = self.fold(store, records, notes={"over": bound - FAN_IN})
+        assert self.left(store, outcome) == before
+        last = Runs(store).entries("j", 0, 0)
+        assert len({entry.run for entry in last}) == count  # until cleanup
+        rest = outcome.notes.get("rest")
+        assert rest == (((0,), folded) if folded else None)
+        runs = {entry.run for entry in self.entries(store, outcome)}
+        assert len(runs) <= FAN_IN and outcome.level == bool(folded)
+
+    def test_many_levels_leave_a_rest_of_the_last_but_one(self):
+        count = FAN_IN**2 + FAN_IN
+        store = MemoryStore()
+        put(store, [[(n % 3, n)] for n in range(count)])
+        before = self.whole(store)
+        outcome, _ = self.fold(store, notes={"over": count - FAN_IN})
+        assert outcome.level == 2 and outcome.notes["rest"] == ((0,), 2 * FAN_IN)
+        assert self.left(store, outcome) == before
+        assert len({entry.run for entry in self.entries(store, outcome)}) == FAN_IN
+
+    def test_what_an_older_version_began_is_folded_as_it_did(self):
+        store = MemoryStore()
+        put(store, [[("k", n)] for n in range(FAN_IN + 1)])
+        outcome, _ = self.fold(store, notes={"since": None, "n": 0})
+        assert "rest" not in outcome.notes and "over" not in outcome.notes
+        assert {entry.run for entry in self.entries(store, outcome)} == {((0,), 0), ((0,), FAN_IN)}
 
     def test_very_many_runs_take_two_levels(self):
         store = MemoryStore()

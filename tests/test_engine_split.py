@@ -151,11 +151,18 @@ class TestFollowing:
         done.append(Task("j", "map", (1,), slice=1))
         phase, tasks = following(self.job("map"), done)
         assert (phase, [t.shard for t in tasks]) == ("merge", [(0,), (1,)])
+        assert [t.notes for t in tasks] == [{"over": 1}] * 2  # so many runs too many, at most
 
     def test_reduce_reads_the_level_that_merge_came_to(self):
         done = [Task("j", "merge", (0,), level=2), Task("j", "merge", (1,), level=1)]
         phase, tasks = following(self.job("merge"), done)
         assert (phase, [t.level for t in tasks]) == ("reduce", [2, 1])
+
+    def test_and_the_rest_of_the_level_below_where_merge_left_one(self):
+        notes = {"since": None, "n": 0, "over": 0, "rest": ((1,), 3)}
+        done = [Task("j", "merge", (0,), level=1, notes=notes), Task("j", "merge", (1,), level=1)]
+        _, tasks = following(self.job("merge"), done)
+        assert [t.notes for t in tasks] == [{"rest": ((1,), 3)}, {}]
 
     def test_a_map_only_job_has_neither(self):
         job = Job("j", "e", {}, shards=1, partitions=0, phase="map")

@@ -57,6 +57,20 @@ class TestWhatComesThrough:
         assert again.blocks == outcome.blocks and len(again.blocks) == 3
         assert again == listed(outcome)
 
+    def test_the_last_slice_of_merge_and_what_it_leaves_as_it_is(self, monkeypatch):
+        monkeypatch.setattr("httpmr.engine.fold.FAN_IN", 2)
+        store = MemoryStore()
+        put(store, [[("k", n)] for n in range(3)])
+        task = Task("j", "merge", (0,), notes={"over": 1})
+        outcome = run(recipe(reducer=lambda key, values: [(key, 1)]), task, store)
+        again = crossed(task, outcome)
+        assert again == listed(outcome) and again.done
+        assert again.notes["rest"] == ((0,), 2)
+        task = Task("j", "reduce", (0,), notes={"rest": ((0,), 2)})
+        assert crossed(task, Outcome(notes=task.notes)).notes == task.notes
+        for notes in ({}, {"rest": ((0,), 1)}):  # as a replica would that knows of none
+            forged(task, notes=notes)
+
     def test_a_slice_of_reduce(self):
         store = MemoryStore()
         put(store, [[("k", 1), ("l", 2)]])

@@ -599,6 +599,19 @@ def test_the_biggest_groups_of_any_job_with_a_reducer_are_shown(settings, values
     assert ("no other has more than" in page.text) == bool(rest)
 
 
+def test_what_the_merge_phase_left_as_it_is_counts_too(monkeypatch):
+    monkeypatch.setattr("httpmr.engine.plan.FAN_IN", 30)
+    monkeypatch.setattr("httpmr.engine.fold.FAN_IN", 30)
+    lines = dict.fromkeys(range(40), LINES[0])
+    made = one_by_one(master(lines, num_reducers=1, mapper=spread))
+    job = made.start()
+    while job.record.phase != "reduce":
+        made.work.step(job.id)
+    said = asked(stranger(made), link(made, job, "view"), "application/json").json["skew"]
+    found = {key: n for key, n, _ in said["biggest"]}
+    assert found.items() > {"the": 80, "cat": 40, "hat": 40, "0": 40}.items()
+
+
 def test_what_no_group_exceeds_holds_for_groups_that_go_on_from_block_to_block():
     entries = [
         Entry(((0,), 0), first, last, "s", groups, 9, None, Heaviest([], rest))

@@ -12,7 +12,7 @@ from httpmr.engine.again import again, map_again
 from httpmr.engine.care import Begin
 from httpmr.engine.careful import map_alone, map_carefully, parked
 from httpmr.engine.finish import clean_up, leftovers, publish
-from httpmr.engine.fold import above, fold_runs
+from httpmr.engine.fold import above, fold_runs, index
 from httpmr.engine.map import map_records
 from httpmr.engine.origin import fingerprint, origins
 from httpmr.engine.plan import first, following
@@ -31,6 +31,7 @@ __all__ = [
     "fingerprint",
     "first",
     "following",
+    "index",
     "leftovers",
     "origins",
     "parked",

@@ -1,11 +1,13 @@
 """The merge phase: where a partition has too many runs, neighbouring ones are folded into one.
 
-A fold takes FAN_IN neighbouring runs of a level and writes one run, under the first one's id,
-to the next level; levels go on until few enough are left. The inputs stay until cleanup, so
-that records put aside can be mapped later into the places reserved for them.
+A fold takes at most FAN_IN neighbouring runs of a level and writes one run, under the first one's
+id, to the next level; levels go on until FAN_IN runs are left. Only so many are folded as must be,
+so that an input that is a little longer takes a little longer: the `rest` of the last level, from
+one run on, stays as it is, and comes after what was folded. The inputs stay until cleanup, so that
+records put aside can be mapped later into the places reserved for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from httpmr.budget import Budget
@@ -15,6 +17,7 @@ from httpmr.engine.long import Long, many
 from httpmr.interfaces import Combine, OrderedStore
 from httpmr.recipe import Recipe
 from httpmr.shuffle import FAN_IN, Placed, Runs, cut
+from httpmr.shuffle.reading import Entry
 from httpmr.state import Outcome, Place, Shard, Task
 
 _MOST_BLOCKS = 100  # in a slice that folds many small runs; a batch takes twice as many entries
@@ -32,9 +35,21 @@ def fold_runs(recipe: Recipe, task: Task, store: OrderedStore, budget: Budget) -
         return blame.stuck(task, error.bad)
 
 
+def index(runs: Runs, task: Task) -> Iterator[Entry]:
+    """Yield the index of what the merge phase left of a partition, in run order."""
+    yield from runs.entries(task.job, task.shard[0], task.level)
+    rest = task.notes.get("rest")
+    if rest is not None:
+        yield from runs.entries(task.job, task.shard[0], _below(task.level), rest)
+
+
 def above(level: int, tail: Shard) -> int:
     """Return the level that follows; those of each round are its own, but for the lowest, 0."""
     return level + 1 if level or not tail else 1 - tail[0] * _LEVELS
+
+
+def _below(level: int) -> int:
+    return level - 1 if (level - 1) % _LEVELS else 0
 
 
 def of_round(level: int, tail: Shard) -> bool:
@@ -52,6 +67,9 @@ class _Fold:
         self.cursor = task.cursor  # (key, values of it that are done, or None for all)
         self.since: Place | None = task.notes.get("since")  # the first run of the present fold
         self.n: int = task.notes.get("n", 0)  # the next block of its output
+        # How many runs there are above FAN_IN, at most; unknown to what an older version began.
+        self.over: int | None = task.notes.get("over")
+        self.rest: Place | None = None
         self.most: int | None = task.notes.get("most")  # values, after a commit was refused
         self.plain = Uncombined(task)
         self.blocks: list[Placed] = []
@@ -66,7 +84,8 @@ class _Fold:
     def run(self) -> None:
         """Do one fold, or as much of it as the budget allows."""
         at = (self.task.job, self.partition, self.level)
-        entries, following = self.runs.fold(*at, self.since, FAN_IN)
+        many = FAN_IN if self.over is None else min(FAN_IN, self.over + 1)
+        entries, following = self.runs.fold(*at, self.since, many)
         if self.since is None and following is None:
             self.done = True
             return
@@ -87,7 +106,11 @@ class _Fold:
             self.since = run
             return
         self.cursor, self.n, self.since = None, 0, following
-        if following is None:
+        if self.over is not None:
+            self.over = max(0, self.over + 1 - len({entry.run for entry in entries}))
+        if self.over == 0:
+            self.level, self.since, self.rest, self.done = self.above, None, following, True
+        elif following is None:
             # The next level is whole only when this slice is committed.
             self.level = self.above
             self.why = "level"
@@ -137,6 +160,10 @@ class _Fold:
 
     def outcome(self) -> Outcome:
         notes = {**blame.regrown(self.task.notes), "since": self.since, "n": self.n}
+        if self.over is not None:
+            notes["over"] = self.over
+        if self.rest is not None:
+            notes["rest"] = self.rest
         return Outcome(
             cursor=self.cursor,
             done=self.done,

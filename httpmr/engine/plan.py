@@ -22,12 +22,12 @@ def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
         return "map", _map_tasks(job, done[0])
     if job.phase == "map" and job.partitions:
         # Each slice leaves at most one run in a partition.
-        runs = sum(task.slice for task in done)
-        phase = "merge" if runs > FAN_IN else "reduce"
+        over = sum(task.slice for task in done) - FAN_IN
+        phase, many = ("merge", {"over": over}) if over > 0 else ("reduce", {})
         shards = [(partition, *job.tail) for partition in range(job.partitions)]
-        return phase, [Task(job.id, phase, shard) for shard in shards]
+        return phase, [Task(job.id, phase, shard, notes=many) for shard in shards]
     if job.phase == "merge":
-        return "reduce", [Task(job.id, "reduce", t.shard, level=t.level) for t in done]
+        return "reduce", [_after_merge(job, task) for task in done]
     # In a further round all is reduced again; where nothing is, what was given before stays.
     notes: Plain = {"tail": job.tail} if job.round and job.partitions else {}
     if job.phase in ("map", "reduce"):
@@ -36,6 +36,11 @@ def following(job: Job, done: list[Task]) -> tuple[str | None, list[Task]]:
         notes["keep"] = job.bad_records > 0
         return "cleanup", [Task(job.id, "cleanup", (0, *job.tail), notes=notes)]
     return None, []
+
+
+def _after_merge(job: Job, task: Task) -> Task:
+    notes: Plain = {"rest": task.notes["rest"]} if "rest" in task.notes else {}
+    return Task(job.id, "reduce", task.shard, level=task.level, notes=notes)
 
 
 def _map_tasks(job: Job, split: Task) -> list[Task]:

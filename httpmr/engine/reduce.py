@@ -14,6 +14,7 @@ from httpmr.budget import Budget
 from httpmr.counters import Counters
 from httpmr.engine import blame
 from httpmr.engine.care import Begin, Care, needed
+from httpmr.engine.fold import index
 from httpmr.engine.gather import Held, Uncombined
 from httpmr.engine.long import Long, many
 from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError
@@ -65,7 +66,7 @@ class _Walk:
         self.care = care
         self.deaths = max(task.takeovers, care.died) if care else 0
         self.runs = Runs(store, by=recipe.order)
-        self.index = list(self.runs.entries(task.job, task.shard[0], task.level))
+        self.index = list(index(self.runs, task))
         assert recipe.reducer is not None  # else there is no such phase
         self.reduce = recipe.reducer.reduce
         self.held = Held(self.reduce)

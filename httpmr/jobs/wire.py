@@ -23,8 +23,8 @@ MOST_BYTES = 16 * 1024 * 1024
 _MOST = 10**9  # of what is counted
 _TEXT = 50_000  # characters of a message or a traceback
 _WHY = 60
-_NOTES = {"most": int, "deaths": int, "patience": int, "n": int}
-_FREE_NOTES = ("suspect", "uncombined", "since")
+_NOTES = {"most": int, "deaths": int, "patience": int, "n": int, "over": int}
+_FREE_NOTES = ("suspect", "uncombined", "since", "rest")
 _FIELDS = (
     *("cursor", "done", "records", "counters", "progress", "level", "blocks", "pairs"),
     *("bad", "alone", "past", "pause", "fail", "why"),
@@ -146,6 +146,7 @@ def _notes(task: Task, value: Any) -> Plain:
     _must(type(value) is dict and value.keys() <= {*_NOTES, *_FREE_NOTES}, "notes")
     for name in value.keys() & _NOTES.keys():
         _number(value[name], "notes")
+    _must(task.phase == "merge" or value.get("rest") == task.notes.get("rest"), "notes")
     fixed = task.notes.keys() - _NOTES.keys() - set(_FREE_NOTES)
     return {**{name: task.notes[name] for name in task.notes if name in fixed}, **value}
 

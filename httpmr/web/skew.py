@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from httpmr import keys
+from httpmr import engine, keys
 from httpmr.shuffle import Runs
 from httpmr.shuffle.reading import Entry
 from httpmr.state import Job, Plain, Task
@@ -45,11 +45,12 @@ def skew(visit: "Visit", record: Job, tasks: list[Task]) -> Plain | None:
 
 
 def _look(runs: Runs, record: Job, tasks: list[Task]) -> Plain | None:
-    levels = {task.shard[0]: task.level for task in tasks} if record.phase == "reduce" else {}
+    reduced = {task.shard[0]: task for task in tasks} if record.phase == "reduce" else {}
     most = max(1, LOOKED_AT // record.partitions)
     parts: list[list[Entry]] = []
     for partition in range(record.partitions):
-        entries = runs.entries(record.id, partition, levels.get(partition, 0))
+        task = reduced.get(partition)
+        entries = engine.index(runs, task) if task else runs.entries(record.id, partition, 0)
         parts.append(list(islice(entries, most)))
     values = [sum(entry.values for entry in some) for some in parts]
     if not any(values):
