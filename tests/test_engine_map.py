@@ -7,7 +7,7 @@ from faults import Clock
 from slices import Broken, groups, lines, map_task, mapped, recipe, run
 
 import httpmr
-from httpmr import counters, reducers
+from httpmr import codec, counters, reducers
 from httpmr.budget import Budget
 from httpmr.engine import run_slice
 from httpmr.engine.gather import ENOUGH, Scale
@@ -297,6 +297,15 @@ class TestScale:
         outcome = mapped(lambda k, v: [("k", 1)] * 10_000, range(100))
         assert outcome.why == "size"
         assert ENOUGH < outcome.records * 10_000 * 8 < ENOUGH * 5 / 4
+
+    @pytest.mark.parametrize("pairs", [True, False])
+    def test_few_long_lists_weigh_what_they_hold(self, pairs):
+        """As in an index, where a sample of the words has none of the most frequent ones."""
+        lists = [["some title"] * (50_000 if n == 333 else 1) for n in range(1000)]
+        scale = Scale()
+        scale.add([("k", held) for held in lists] if pairs else lists)
+        assert 0.5 < scale.bytes / len(codec.dumps(lists)) < 1.5
+        scale.add([("k", ["some title"]), ("k", None)])  # of mixed types: as ever
 
     def test_chunks_grow_where_values_are_small(self):
         scale = Scale()

@@ -8,6 +8,7 @@ records put aside can be mapped later into the places reserved for them.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from httpmr.budget import Budget
@@ -124,18 +125,17 @@ class _Fold:
         if combine and key not in self.plain:
             self._combined(combine, out, key, values, begun)
             return
-        part = []
-        for value in values:
-            part.append(value)
-            if len(part) >= out.chunk:
+        if values.__class__ is list and len(values) < out.chunk:
+            self._add(out, key, values)
+        else:
+            values, many = iter(values), out.chunk
+            while part := list(islice(values, many)):
                 self._add(out, key, part)
                 begun += len(part)
-                part = []
-                if self._enough(out) or not self.budget.more():
+                if len(part) == many and (self._enough(out) or not self.budget.more()):
                     self.cursor = (key, begun)
                     return
-        if part:
-            self._add(out, key, part)
+                many = out.chunk
         self.cursor = (key, None)
 
     def _combined(self, combine: Combine, out: Folded, key: Any, values: Any, begun: int) -> None:

@@ -47,8 +47,10 @@ class Scale:
     def add(self, items: Sequence[Any]) -> None:
         """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
         if items:
-            self._grow(each := _each(items))
-            self.bytes += int(each * len(items))
+            some = _some(items)
+            weight = _weight(some)
+            self._grow(weight / len(some))
+            self.bytes += weight * _size(items) // _size(some)
 
     def gathered(self, pairs: Sequence[Pair], fresh: Sequence[Any]) -> None:
         """Add what `pairs` weigh once they are gathered: of their keys, `fresh` alone are new."""
@@ -80,6 +82,21 @@ class Scale:
 
 def _some(items: Sequence[Any]) -> Sequence[Any]:
     return items[:: max(1, len(items) // _SAMPLE)]
+
+
+def _size(items: Sequence[Any]) -> int:
+    """Return how large pairs or values are together, if in a sample of them each is of that size.
+
+    Lists differ most, and few of them may have most of it: of them it is how many items they have.
+    """
+    first = items[0]
+    pairs = type(first) is tuple and len(first) == 2
+    if type(first[1] if pairs else first) is list:
+        try:
+            return len(items) + sum(map(len, (pair[1] for pair in items) if pairs else items))
+        except (TypeError, LookupError):  # some are of other types
+            pass
+    return len(items)
 
 
 def _each(items: Sequence[Any]) -> float:
