@@ -112,12 +112,20 @@ def test_records_as_slow_as_one_of_late_are_expected():
     host = Host(30.0, seconds_of, records=10_000, reducer=None)
     assert host.carried().state == "done"
     assert len(host.inner) > 50
-    assert sum(seconds > 2.0 for seconds in host.inner) <= 1  # the first of them
-    assert min(host.inner) > 1.3
+    assert max(host.inner) <= 2.0 and min(host.inner) > 1.3
+
+
+def test_nor_where_a_process_does_but_one_slice_and_knows_of_no_slow_record():
+    def seconds_of(key):
+        return 0.3 if crc32(b"%d" % key) % 150 == 0 else 0.01
+
+    host = Host(30.0, seconds_of, records=10_000, reducer=None, fresh=True)
+    assert host.carried().state == "done"
+    assert max(host.inner) <= 2.0 and min(host.inner) > 1.3
 
 
 def test_one_that_took_longer_than_a_slice_leaves_time_for_others():
-    host = Host(30.0, lambda key: 3.0 if key == 500 else 0.01, records=4000, reducer=None)
+    host = Host(30.0, lambda key: 3.0 if key == 600 else 0.01, records=4000, reducer=None)
     assert host.carried().state == "done"
     after = host.inner[-10:]
     assert max(host.inner) > 3.0 and all(1.3 < seconds <= 2.0 for seconds in after)

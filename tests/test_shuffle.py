@@ -229,6 +229,22 @@ class TestMerge:
         assert merged(runs, size=5, asked=asked) == model(runs)
         assert [len(refs) for refs in asked] == [1, 2, 4, 8, AT_ONCE, AT_ONCE, AT_ONCE, AT_ONCE, 1]
 
+    def test_also_where_they_are_passed_over(self):
+        """A slice goes on within a group of many runs, most with others in the same block."""
+        runs = [[("k", 0)], *([("k", r), ("z", r)] for r in range(1, 40))]
+        asked = []
+        found = merged(runs, size=10, after=("k", 30), asked=asked)
+        assert found == [("k", list(range(30, 40))), model(runs)[1]]
+        assert [len(refs) for refs in asked] == [AT_ONCE, AT_ONCE, 1, 2, 4]
+        pieces = [piece for pairs in runs for piece in run(pairs, 10)]
+        entries = [
+            Entry((n,), "k", "kz"[n > 0], "s", 1 + (n > 0), 1 + (n > 0), n) for n in range(40)
+        ]
+        asked.clear()
+        groups = merge(entries, reader(pieces, asked=asked))
+        assert [key for key, _ in groups] == ["k", "z"], "of the first group no value is walked"
+        assert [len(refs) for refs in asked] == [AT_ONCE, AT_ONCE, 7]
+
     def test_values_not_walked_are_passed_over(self):
         runs = [[("a", n) for n in range(30)] + [("b", n)] for n in range(3)]
         pieces = [piece for pairs in runs for piece in run(pairs, 4)]

@@ -1,7 +1,8 @@
 """Lanes that time each of their requests, from outside: by `J/step`, or along `J/go`.
 
-They ask for the next slice as soon as they have an answer, each on a connection of its own,
-and give up at whatever goes wrong: to get through is the business of `httpmr drive`.
+They ask for the next slice as soon as they have an answer, each on a connection of its own; where
+there was nothing to do they wait about as `httpmr drive` does. They give up at whatever goes wrong:
+to get through is its business.
 """
 
 import http.client
@@ -11,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-PAUSE = 0.02  # where there was nothing to do
+PAUSE, LONGEST_PAUSE = 0.1, 1.0
+"""Seconds, where there was nothing to do: twice as long each time, but so that servers still keep
+the connection."""
 TIMEOUT = 120.0
 
 
@@ -75,6 +78,7 @@ class Lane:
 
     def __init__(self, url):
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
+        self.pause = PAUSE
 
     def __enter__(self):
         return self
@@ -92,6 +96,8 @@ class Lane:
         if said := answer.headers["Slice"]:
             phase, records = said.split()
             done.append(Asked(began, ended, phase, int(records)))
+            self.pause = PAUSE
         else:
-            time.sleep(PAUSE)
+            time.sleep(self.pause)
+            self.pause = min(2 * self.pause, LONGEST_PAUSE)
         return answer

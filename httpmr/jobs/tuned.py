@@ -31,13 +31,13 @@ class Tuned:
         left for packing and committing is what it took in this process before. At first it is
         what it took to come here, a commit to the same store among it, and a tenth for the
         packing. A record as slow as the slowest of late is expected at any time, but where that
-        would leave hardly any for the others.
+        would leave hardly any for the others; before any was seen, one of an eighth of the time.
         """
         seconds = _AIMED * self.slice_seconds * task.pace
         before = clock() - began
         after = self.after.get(task.phase, before + seconds / 10)
         seconds = max(seconds - before - after, seconds / 4)
-        slowest = min(self.slowest.get(task.phase, 0.0), seconds / 4)
+        slowest = min(self.slowest.get(task.phase, seconds / 8), seconds / 4)
         return Budget(seconds, clock=clock, expected=slowest)
 
     def fit(self, task: Task) -> int:

@@ -181,8 +181,9 @@ class Stream:
 
     def skip(self, count: int) -> None:
         """Pass over the first `count` values, whole blocks unopened, before any is walked."""
-        for run in self.runs:
+        for number, run in enumerate(self.runs):
             while run.begins(self.horizon):
+                self._look(number)
                 if run.held() > count:
                     self.passed = count
                     return
@@ -206,6 +207,16 @@ class Stream:
         except Exception as error:
             self.error = error
             raise
+
+    def _look(self, number: int) -> None:
+        """Read what tells how many values the group has in the run, and in those behind it."""
+
+        def unread(run: Run) -> bool:
+            return run.low != run.high and not run.open and not run.fetched
+
+        if unread(self.runs[number]):
+            runs = [run for run in self.runs[number:] if run.begins(self.horizon) and unread(run)]
+            fetch(self.read, [(run, run.entry) for run in runs[:AT_ONCE]])
 
     def _fetch(self, number: int, few: int) -> None:
         """Read blocks of the group from the run with this number on."""
