@@ -93,6 +93,12 @@ def test_a_slice_is_filled_and_not_more():
     assert 0.9 < host.clock.now - began < 1.9
 
 
+def test_slices_begin_at_multiples_so_that_few_short_ones_are_left_between():
+    host = Host(seconds=0.03, num_mappers=80, records=800)  # 0.3 for a shard: four in a slice
+    assert host.slices() < 80 / 4 + 5
+    assert ended(host) == [(digit, list(range(digit, 800, 7))) for digit in range(7)]
+
+
 def test_lanes_leave_each_other_their_share():
     host = Host()
     one, two = host.process(1), host.process(2)

@@ -19,6 +19,7 @@ from httpmr.engine.care import Begin
 from httpmr.engine.gather import Groups, Held
 from httpmr.engine.lot import AT_ONCE, MANY, QUICK, Lot, moment
 from httpmr.engine.origin import fingerprint
+from httpmr.engine.split import MARKS
 from httpmr.errors import Conflict, InputError
 from httpmr.interfaces import MapMany, OrderedStore, Pair
 from httpmr.recipe import Recipe
@@ -117,12 +118,13 @@ class Walk:
                 raise blame.away(error) from error
 
     def _along(self, counted: Counters) -> None:
-        for number, until in enumerate([*self.marks, self.task.until]):
-            if not self._within(until, counted):
+        ends = [*self.marks, self.task.until]
+        step = max(1, len(ends) // MARKS)  # what swallowed others has more than it needs
+        for at in [*range(step - 1, len(ends) - 1, step), len(ends) - 1]:
+            self.marks = self.task.marks[at:]
+            if not self._within(ends[at], counted):
                 return
-            if until is not None:
-                self.cursor = until
-            self.marks = self.task.marks[number + 1 :]
+            self.cursor = self.cursor if ends[at] is None else ends[at]
         self.done = True
 
     def _within(self, until: Any, counted: Counters) -> bool:
@@ -267,16 +269,14 @@ class Walk:
 
     def outcome(self, **fields: Any) -> Outcome:
         """What was done so far, without what was emitted."""
-        task = self.task
-        passed = 1 - (len(self.marks) + 1) / (task.marked + 1)
         return Outcome(
             cursor=self.cursor,
             done=self.done,
             records=self.records,
             counters=self.counters,
             marks=self.marks,
-            progress=passed,
-            notes=blame.regrown(task.notes) if self.records else task.notes,
+            progress=1 - (len(self.marks) + 1) / (self.task.marked + 1),
+            notes=blame.regrown(self.task.notes) if self.records else self.task.notes,
             bad=self.bad,
             alone=self.bad is not None and not self.records,
             past=self.past or {},

@@ -158,8 +158,18 @@ class Stepper:
             first = first or some[0]
             free = _unleased(some, now)
         if free:
-            return max(self.rng.sample(free, min(len(free), 2)), key=_left)
+            task = max(self.rng.sample(free, min(len(free), 2)), key=_left)
+            return self._first_of_many(job, task, now)
         return first if first and first.alone and first.lease <= now else None
+
+    def _first_of_many(self, job: Job, task: Task, now: float) -> Task:
+        """Return where a slice with time for many shards begins: at multiples, to leave no few."""
+        many = min(self.tuned.fit(task), _LOOK_AT) if engine.untouched(task) else 0
+        if many < 2:
+            return task
+        begin = (task.shard[0] // many * many,)
+        some = _unleased(self.ledger.near(job, begin, many), now)
+        return next(filter(engine.untouched, some), task)
 
     def _short(self, job: Job, task: Task) -> list[Task]:
         """Return the shards behind a short one that a slice has time for too.
