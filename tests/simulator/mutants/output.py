@@ -1,10 +1,11 @@
 """Mutants of what is mapped and reduced, and of where it goes."""
 
 import os
+from dataclasses import replace
 from zlib import crc32
 
 from httpmr import recipe
-from httpmr.engine import blame, long, map
+from httpmr.engine import blame, long, map, reduce
 from httpmr.ledger.ledger import Ledger
 from httpmr.sinks import staged
 
@@ -47,6 +48,14 @@ def _():
         original(self, key, values, partial, 0)
 
     return [(long.Long, "__init__", init)]
+
+
+@mutant("the runs that merge left as they were are forgotten", "output", "merge")
+def _():
+    def index(original, trial, runs, task):
+        return original(runs, replace(task, notes={}))
+
+    return [(reduce, "index", index)]
 
 
 # What is staged and published
