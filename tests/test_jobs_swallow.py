@@ -99,6 +99,21 @@ def test_slices_begin_at_multiples_so_that_few_short_ones_are_left_between():
     assert ended(host) == [(digit, list(range(digit, 800, 7))) for digit in range(7)]
 
 
+def test_lanes_spread_where_each_takes_but_one():
+    host = Host()
+    host.jobs.step(host.job.id)
+    free = [task for task in host.job.shards() if not task.done]
+    stepper = host.jobs.stepper({})
+
+    def offered():
+        return {stepper.here(host.job.record).shard for _ in range(50)}
+
+    assert len(offered()) == 2, "where sixteen, of thirty-two, would begin"
+    for task in free[::2]:
+        host.jobs.ledger.claim(task, 60)
+    assert len(offered()) > 4
+
+
 def test_lanes_leave_each_other_their_share():
     host = Host()
     one, two = host.process(1), host.process(2)

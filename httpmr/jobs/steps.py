@@ -5,7 +5,7 @@ be called by any number of processes at once, and be killed anywhere.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from random import Random
 
@@ -164,25 +164,21 @@ class Stepper:
 
     def _first_of_many(self, job: Job, task: Task, now: float) -> Task:
         """Return where a slice with time for many shards begins: at multiples, to leave no few."""
-        many = min(self.tuned.fit(task), _LOOK_AT) if engine.untouched(task) else 0
-        if many < 2:
+        fit = min(self.tuned.fit(task), _LOOK_AT) if engine.untouched(task) else 0
+        if fit < 2:
             return task
-        begin = (task.shard[0] // many * many,)
-        some = _unleased(self.ledger.near(job, begin, many), now)
-        return next(filter(engine.untouched, some), task)
+        tasks = list(self.ledger.near(job, (task.shard[0] // fit * fit,), 2 * _LOOK_AT))
+        if min(fit, _share(tasks, now)) < 2:
+            return task
+        return next(filter(engine.untouched, _unleased(tasks, now)), task)
 
     def _short(self, job: Job, task: Task) -> list[Task]:
-        """Return the shards behind a short one that a slice has time for too.
-
-        Never more than half of what is a lane's share of those that are free.
-        """
+        """Return the shards behind a short one that a slice has time for too."""
         fit = self.tuned.fit(task) if engine.untouched(task) else 0
         if fit < 2 or wanted(self.ledger.store, job):
             return []
-        now = self.ledger.store.now()
         tasks = list(self.ledger.near(job, task.shard, 2 * _LOOK_AT))
-        lanes = 1 + sum(other.lease > now for other in tasks)
-        share = (len(tasks) - lanes + 1) // (2 * lanes)
+        share = _share(tasks, self.ledger.store.now())
         return engine.behind(task, tasks, min(fit, share) - 1)
 
     def _in_turn(self, job: Job, task: Task) -> bool:
@@ -216,6 +212,12 @@ class Stepper:
 
 def _unleased(tasks: Iterable[Task], now: float) -> list[Task]:
     return [task for task in tasks if task.lease <= now and not task.alone]
+
+
+def _share(tasks: Sequence[Task], now: float) -> int:
+    """How many of these open shards one more lane may take: half of its share of what is free."""
+    lanes = 1 + sum(task.lease > now for task in tasks)
+    return (len(tasks) - lanes + 1) // (2 * lanes)
 
 
 def _left(task: Task) -> float:
