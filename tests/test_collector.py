@@ -1,6 +1,7 @@
 """The garbage collector: it rests while a slice is at work, and is left as it was."""
 
 import gc
+import weakref
 
 import pytest
 from jobslib import carried, made
@@ -47,3 +48,21 @@ def test_it_rests_in_a_slice_of_any_phase(on):
     carried(jobs, jobs.start())
     assert seen == [False] * 20
     assert gc.isenabled() == on
+
+
+class Ring:
+    """What only the collector removes."""
+
+    def __init__(self):
+        self.ring = self
+
+
+@pytest.mark.parametrize("ended", [31, 32])
+def test_garbage_goes_where_calls_are_never_all_over(on, ended):
+    ring = weakref.ref(Ring())
+    with collector.resting():
+        for _ in range(ended):
+            with collector.resting():
+                pass
+        assert (ring() is None) == (on and ended == 32)
+    gc.collect()

@@ -9,7 +9,7 @@ from slices import ALL, Gone, commit, put, put_giant, recipe, run
 from httpmr import codec, keys, reducers
 from httpmr.budget import Budget
 from httpmr.engine import index, run_slice
-from httpmr.engine.gather import ENOUGH
+from httpmr.engine.scale import ENOUGH
 from httpmr.errors import Damaged, Unavailable
 from httpmr.interfaces import Batch, Reducer
 from httpmr.shuffle import FAN_IN, Runs
@@ -114,6 +114,15 @@ class TestMerge:
         assert outcome.level == 2 and outcome.notes["rest"] == ((0,), 2 * FAN_IN)
         assert self.left(store, outcome) == before
         assert len({entry.run for entry in self.entries(store, outcome)}) == FAN_IN
+
+    def test_no_group_without_a_value_is_written(self):
+        """Where a slice ended with the last value of a group, the next goes on behind it."""
+        store = MemoryStore()
+        put(store, [[("a", n)] * (4 if n < 2 else 0) + [(f"k{n}", n)] for n in range(FAN_IN + 1)])
+        before = self.whole(store)
+        outcome, slices = self.fold(store, notes={"over": 1, "most": 8})
+        assert slices > 1 and self.left(store, outcome) == before
+        assert all(entry.groups <= entry.values for entry in self.entries(store, outcome))
 
     def test_what_an_older_version_began_is_folded_as_it_did(self):
         store = MemoryStore()

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 from faults import Clock
-from slices import ALL, Broken, groups, lines, map_task, mapped, recipe, run
+from slices import Broken, groups, lines, map_task, mapped, recipe, run
 
 import httpmr
 from httpmr import codec, counters, reducers
 from httpmr.budget import Budget
 from httpmr.engine import run_slice
-from httpmr.engine.gather import ENOUGH, Scale
+from httpmr.engine.scale import ENOUGH, Scale
 from httpmr.errors import InputError, Unavailable
 from httpmr.interfaces import Reducer, Source
 from httpmr.sources import Memory
@@ -293,10 +293,11 @@ class TestScale:
         assert outcome.why == "size"
         assert ENOUGH < outcome.records * 1_000_000 < ENOUGH * 5 / 4
 
-    def test_a_small_value_weighs_what_it_takes_in_a_list(self):
-        outcome = mapped(lambda k, v: [("k", 1)] * 10_000, range(100))
+    @pytest.mark.parametrize(("value", "size"), [(1, 8), ((1, 2), 24), ([], 24), ({}, 24)])
+    def test_a_small_value_weighs_more_than_it_takes_packed(self, value, size):
+        outcome = mapped(lambda k, v: [("k", value)] * 10_000, range(100))
         assert outcome.why == "size"
-        assert ENOUGH < outcome.records * 10_000 * 8 < ENOUGH * 5 / 4
+        assert ENOUGH < outcome.records * 10_000 * size < ENOUGH * 5 / 4
 
     @pytest.mark.parametrize("pairs", [True, False])
     def test_few_long_lists_weigh_what_they_hold(self, pairs):
@@ -305,7 +306,17 @@ class TestScale:
         scale = Scale()
         scale.add([("k", held) for held in lists] if pairs else lists)
         assert 0.5 < scale.bytes / len(codec.dumps(lists)) < 1.5
-        scale.add([("k", ["some title"]), ("k", None)])  # of mixed types: as ever
+
+    @pytest.mark.parametrize("odd", [None, 1.5, "text", {}])
+    @pytest.mark.parametrize("pairs", [True, False])
+    def test_however_few_among_lists_are_none(self, pairs, odd):
+        lists = [["some title"] * 90 for _ in range(1000)]
+        lists[1] = odd  # where no sample is taken
+        scale = Scale()
+        scale.add([("k", held) for held in lists] if pairs else lists)
+        assert 0.5 < scale.bytes / len(codec.dumps(lists)) < 1.5
+        scale.add([("k", ["some title"]), *lists])
+        assert 1.5 < scale.bytes / len(codec.dumps(lists)) < 2.5
 
     def test_chunks_grow_where_values_are_small(self):
         scale = Scale()
@@ -322,49 +333,6 @@ class TestScale:
             reducer=reducers.Max(),
         )
         assert outcome.done and outcome.records == 4
-
-
-class TestMarks:
-    """Keys of the range that it is read on to, one after the other."""
-
-    def read(self, marks, records):
-        """Return the ends that the source was read to, and [(records, marks left)] of slices."""
-
-        class Noted(Memory):
-            def read(self, after, until):
-                asked.append(until)
-                return super().read(after, until)
-
-        asked, slices = [], []
-        last = 10 * len(marks) + 9
-        made = recipe(source=Noted({n: n for n in range(last + 1)}))
-        task = map_task(until=last, marks=tuple(marks), marked=len(marks))
-        done = False
-        while not done:
-            outcome = run(made, task, records=records)
-            slices.append((outcome.records, len(outcome.marks)))
-            task = replace(task, cursor=outcome.cursor, marks=outcome.marks)
-            done = outcome.done
-        assert sum(done for done, _ in slices) == last + 1
-        return asked, slices
-
-    def test_a_shard_as_it_was_split_is_read_from_one_to_the_next(self):
-        marks = range(9, 160, 10)
-        assert self.read(marks, ALL) == ([*marks, 169], [(170, 0)])
-
-    def test_one_that_swallowed_others_has_many_and_a_sixteenth_of_them_will_do(self):
-        marks = range(9, 1600, 10)
-        assert self.read(marks, ALL)[0] == [*range(99, 1600, 100), 1609]
-        marks = range(9, 1580, 10)
-        assert self.read(marks, ALL)[0] == [*range(89, 1580, 90), 1589]
-
-    def test_where_a_slice_stops_between_the_marks_ahead_are_left(self):
-        _, slices = self.read(range(9, 1600, 10), 250)
-        assert slices[0] == (250, 131)  # 135 are ahead; the range that was read went over ten
-        assert [done for done, _ in slices] == [250] * 6 + [110]
-        for number, (_, left) in enumerate(slices[:-1], 1):
-            ahead = 160 - 25 * number
-            assert ahead - 10 <= left <= ahead + 1  # that it stopped at, too
 
 
 def test_a_slice_begins_its_budget():

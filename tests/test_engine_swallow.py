@@ -79,6 +79,29 @@ def test_the_range_is_the_whole_with_a_mark_where_shards_met():
     assert task.marked + 1 == weights, "progress counts by stretches"
 
 
+@pytest.mark.parametrize(
+    ("shards", "wide", "marks"), [(1, None, 2), (10, None, 29), (11, 2, 16), (32, 6, 15)]
+)
+def test_of_many_marks_it_keeps_as_many_as_a_shard_has_that_was_split(shards, wide, marks):
+    tasks = [
+        replace(
+            FIRST,
+            shard=(n,),
+            after=30 * n or None,
+            until=30 * (n + 1),
+            marks=(30 * n + 10, 30 * n + 20),
+        )
+        for n in range(shards)
+    ]
+    task = swallow(tasks[0], tasks[1:])
+    assert len(task.marks) == task.marked == marks
+    assert task.marks == tuple(range(10 * (wide or 1), 30 * shards, 10 * (wide or 1)))
+    assert task.notes.get("wide") == wide
+    shed_from = shed(replace(task, slice=0), Outcome(marks=task.marks, notes=task.notes))
+    if wide:
+        assert shed_from.shed.notes["wide"] == shed_from.notes["wide"] == wide
+
+
 def test_the_fingerprint_is_of_the_ranges_as_they_were_split():
     split = [replace(t, fingerprint=Told({}).fingerprint(t.after, t.until)) for t in TASKS]
     task = swallow(split[0], split[1:3])

@@ -1,10 +1,11 @@
 """The merge phase: where a partition has too many runs, neighbouring ones are folded into one.
 
 A fold takes at most FAN_IN neighbouring runs of a level and writes one run, under the first one's
-id, to the next level; levels go on until FAN_IN runs are left. Only so many are folded as must be,
-so that an input that is a little longer takes a little longer: the `rest` of the last level, from
-one run on, stays as it is, and comes after what was folded. The inputs stay until cleanup, so that
-records put aside can be mapped later into the places reserved for them.
+id, to the next level; levels go on until no more than FAN_IN runs are left. Only so many are folded
+as must be, counting one run for each slice, so that an input that is a little longer takes a little
+longer: the `rest` of the last level, from one run on, stays as it is, and comes after what was
+folded. The inputs stay until cleanup, so that records put aside can be mapped later into the places
+reserved for them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,9 @@ from typing import Any
 
 from httpmr.budget import Budget
 from httpmr.engine import blame
-from httpmr.engine.gather import ENOUGH, Folded, Uncombined, combined
+from httpmr.engine.gather import Folded, Uncombined, combined
 from httpmr.engine.long import Long, many
+from httpmr.engine.scale import ENOUGH
 from httpmr.interfaces import Combine, OrderedStore
 from httpmr.recipe import Recipe
 from httpmr.shuffle import FAN_IN, Placed, Runs, cut
@@ -126,7 +128,8 @@ class _Fold:
             self._combined(combine, out, key, values, begun)
             return
         if values.__class__ is list and len(values) < out.chunk:
-            self._add(out, key, values)
+            if values:  # else a slice ended just behind the last of them
+                self._add(out, key, values)
         else:
             values, many = iter(values), out.chunk
             while part := list(islice(values, many)):

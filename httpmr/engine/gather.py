@@ -1,8 +1,7 @@
 """What a slice holds in memory until its commit, and when that is enough.
 
 A map slice groups its pairs by key, combines where there is a combiner, and at its end packs
-each partition's groups into blocks. How large the pairs will be is estimated from samples, so
-that a slice stops well before its commit would pass what a store takes.
+each partition's groups into blocks. It stops well before its commit would pass what a store takes.
 """
 
 from collections import defaultdict
@@ -11,111 +10,21 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from httpmr import codec, counters, keys
+from httpmr import counters, keys
 from httpmr.engine.blame import FAULTS, GroupFailed, bad, checked, passes, surroundings
+from httpmr.engine.scale import Scale
 from httpmr.errors import Unstorable, UserCodeError
 from httpmr.interfaces import BATCH_BYTES, Combine, Pair
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Columns, Placed, cut, gather, ordered, single
 from httpmr.state import Task
 
-ENOUGH = BATCH_BYTES * 5 // 8
-"""Bytes before compression: what does not compress must fit too."""
-
 _OF_OUTPUT = BATCH_BYTES * 3 // 8
-"""The same of what goes to a sink: as Python objects, small values take many times as much."""
+"""`ENOUGH` of what goes to a sink: as Python objects, small values take many times as much."""
 
-_FIRST = 8  # even the first few fit, were they as large as a store takes
-_MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _UNKNOWN = 64  # bytes, where only the sink knows
-_SAMPLE = 8
-_LEAST = 8  # bytes of a gathered value: that much it takes in a list
-_LONG = 100  # items
 _PENDING, _EACH = 4096, 8
 """So many values in all, and for each group, wait to be combined: few are in the cache still."""
-
-
-class Scale:
-    """Estimates the bytes of what is added, from a few samples of it."""
-
-    def __init__(self, enough: int = ENOUGH) -> None:
-        self.enough = enough
-        self.bytes = 0
-        self.chunk = _FIRST
-        """How many to gather before the next estimate, so that it never comes too late."""
-
-    def add(self, items: Sequence[Any]) -> None:
-        """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
-        if items:
-            some = _some(items)
-            weight = _weight(some)
-            self._grow(weight / len(some))
-            self.bytes += weight * _size(items) // _size(some)
-
-    def gathered(self, pairs: Sequence[Pair], fresh: Sequence[Any]) -> None:
-        """Add what `pairs` weigh once they are gathered: of their keys, `fresh` alone are new."""
-        if pairs:
-            some = _some(pairs)
-            value = _each([value for _, value in some])
-            self._grow(value + _each([key for key, _ in some]))
-            self.bytes += int(max(value, _LEAST) * len(pairs))
-        if fresh:
-            self.bytes += int(_each(fresh) * len(fresh))
-
-    def set(self, groups: dict[Any, Any]) -> None:
-        """Let the whole weigh what `groups` do."""
-        self.bytes = 0
-        if groups:
-            some = list(islice(groups.items(), 0, None, max(1, len(groups) // _SAMPLE)))
-            each = _weight(some) / len(some)
-            self._grow(each)
-            self.bytes = int(each * len(groups))
-
-    def _grow(self, each: float) -> None:
-        self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
-
-    @property
-    def full(self) -> bool:
-        """Whether the slice must stop."""
-        return self.bytes >= self.enough
-
-
-def _some(items: Sequence[Any]) -> Sequence[Any]:
-    return items[:: max(1, len(items) // _SAMPLE)]
-
-
-def _size(items: Sequence[Any]) -> int:
-    """Return how large pairs or values are together, if in a sample of them each is of that size.
-
-    Lists differ most, and few of them may have most of it: of them it is how many items they have.
-    """
-    first = items[0]
-    pairs = type(first) is tuple and len(first) == 2
-    if type(first[1] if pairs else first) is list:
-        try:
-            return len(items) + sum(map(len, (pair[1] for pair in items) if pairs else items))
-        except (TypeError, LookupError):  # some are of other types
-            pass
-    return len(items)
-
-
-def _each(items: Sequence[Any]) -> float:
-    """Return the bytes of one of the items, about."""
-    some = _some(items)
-    return _weight(some) / len(some)
-
-
-def _weight(items: Sequence[Any]) -> int:
-    """Return the bytes of pairs or values, about: of a long list, what some of it weighs."""
-    pairs = all(type(item) is tuple and len(item) == 2 for item in items)
-    columns = [[pair[0] for pair in items], [pair[1] for pair in items]] if pairs else [list(items)]
-    weight = 0
-    for number, value in enumerate(columns[-1]):
-        if type(value) is list and len(value) >= _LONG:
-            some = value[:: len(value) // _SAMPLE]
-            weight += len(codec.dumps(some)) * len(value) // len(some)
-            columns[-1][number] = None
-    return weight + len(codec.dumps(columns))
 
 
 class Held:

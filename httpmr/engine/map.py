@@ -19,7 +19,6 @@ from httpmr.engine.care import Begin
 from httpmr.engine.gather import Groups, Held
 from httpmr.engine.lot import AT_ONCE, MANY, QUICK, Lot, moment
 from httpmr.engine.origin import fingerprint
-from httpmr.engine.split import MARKS
 from httpmr.errors import Conflict, InputError
 from httpmr.interfaces import MapMany, OrderedStore, Pair
 from httpmr.recipe import Recipe
@@ -118,13 +117,12 @@ class Walk:
                 raise blame.away(error) from error
 
     def _along(self, counted: Counters) -> None:
-        ends = [*self.marks, self.task.until]
-        step = max(1, len(ends) // MARKS)  # what swallowed others has more than it needs
-        for at in [*range(step - 1, len(ends) - 1, step), len(ends) - 1]:
-            self.marks = self.task.marks[at:]
-            if not self._within(ends[at], counted):
+        for number, until in enumerate([*self.marks, self.task.until]):
+            if not self._within(until, counted):
                 return
-            self.cursor = self.cursor if ends[at] is None else ends[at]
+            if until is not None:
+                self.cursor = until
+            self.marks = self.task.marks[number + 1 :]
         self.done = True
 
     def _within(self, until: Any, counted: Counters) -> bool:

@@ -19,10 +19,8 @@ def origins(task: Task) -> list[tuple[Any, Any]]:
 
 def inherited(task: Task) -> Plain:
     """Return the notes that go with a part of the task's range."""
-    notes: Plain = {"origins": origins(task)}
-    if "uncombined" in task.notes:
-        notes["uncombined"] = task.notes["uncombined"]
-    return notes
+    kept = {name: value for name, value in task.notes.items() if name in ("uncombined", "wide")}
+    return {"origins": origins(task), **kept}
 
 
 def joined(fingerprints: Iterable[str | None]) -> str | None:

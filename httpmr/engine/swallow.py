@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from httpmr.engine.origin import joined, origins
-from httpmr.state import Task
+from httpmr.engine.split import MARKS
+from httpmr.state import Plain, Task
 
 _MOST_BYTES = 64 * 1024  # a task is one stored value, and is written twice a slice
 
@@ -40,14 +41,23 @@ def behind(task: Task, tasks: Sequence[Task], most: int) -> list[Task]:
 
 
 def swallow(task: Task, others: Sequence[Task]) -> Task:
-    """Return the task grown by the ranges of `others`, which are those `behind` it."""
+    """Return the task grown by the ranges of `others`, which are those `behind` it.
+
+    Of their marks it keeps no more than it needs, each a read of its own: every one where there
+    are few, else every `wide`-th, as its notes say then.
+    """
     whole = [task, *others]
     marks = [mark for one in whole for mark in (*one.marks, one.until)][:-1]
+    wide = (len(marks) + 1) // MARKS
+    notes: Plain = {"origins": [origin for one in whole for origin in origins(one)]}
+    if wide > 1:
+        marks = marks[wide - 1 :: wide]
+        notes["wide"] = wide
     return replace(
         task,
         until=whole[-1].until,
         marks=tuple(marks),
         marked=len(marks),
         fingerprint=joined(one.fingerprint for one in whole),
-        notes={"origins": [origin for one in whole for origin in origins(one)]},
+        notes=notes,
     )

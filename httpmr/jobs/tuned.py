@@ -53,7 +53,8 @@ class Tuned:
     def note_length(self, task: Task, budget: Budget) -> None:
         """Learn how long shards are from a slice that is committed, which left the task so."""
         if task.phase == "map" and task.slice == 1 and not task.alone:
-            took = (budget.clock() - budget.began) / (task.marked + 1)
+            stretches = (task.marked + 1) * task.notes.get("wide", 1)
+            took = (budget.clock() - budget.began) / stretches
             before = 0.0 if self.stretch == math.inf else _FADING * self.stretch
             self.stretch = max(took, before) if task.done else math.inf
 
