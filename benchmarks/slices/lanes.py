@@ -1,8 +1,7 @@
 """Lanes that time each of their requests, from outside: by `J/step`, or along `J/go`.
 
-They ask for the next slice as soon as they have an answer, each on a connection of its own; where
-there was nothing to do they wait about as `httpmr drive` does. They give up at whatever goes wrong:
-to get through is its business.
+They ask for the next slice as soon as they have an answer, each on a connection of its own,
+and give up at whatever goes wrong: to get through is the business of `httpmr drive`.
 """
 
 import http.client
@@ -12,9 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-PAUSE, LONGEST_PAUSE = 0.1, 1.0
-"""Seconds, where there was nothing to do: twice as long each time, but so that servers still keep
-the connection."""
+PAUSE = 0.02  # where there was nothing to do
 TIMEOUT = 120.0
 
 
@@ -31,29 +28,32 @@ class Asked(NamedTuple):
         return self.ended - self.began
 
 
-def driven(links: dict, lanes: int, way: str = "step") -> list[Asked]:
-    """Drive a job to its end in so many lanes; return the requests that did a slice."""
+def driven(links: dict, lanes: int, way: str = "step", longest: float = PAUSE) -> list[Asked]:
+    """Drive a job to its end in so many lanes; return the requests that did a slice.
+
+    A lane that finds nothing to do waits twice as long each time, but no more than `longest`.
+    """
     follow = {"step": _step, "go": _go}[way]
     with ThreadPoolExecutor(lanes) as pool:
-        ways = [pool.submit(follow, links["drive"]) for _ in range(lanes)]
+        ways = [pool.submit(follow, links["drive"], longest) for _ in range(lanes)]
         return [asked for way in ways for asked in way.result()]
 
 
-def _step(drive):
+def _step(drive, longest):
     """Post until there is nothing more to do."""
     path = urlsplit(drive).path.removesuffix("drive") + "step"
     done = []
-    with Lane(drive) as lane:
+    with Lane(drive, longest) as lane:
         while (answer := lane.ask("POST", path, done)).status == 202:
             pass
     _must_be_done(answer)
     return done
 
 
-def _go(drive):
+def _go(drive, longest):
     """Follow redirects, and the one link of a page."""
     path, done = urlsplit(drive).path, []
-    with Lane(drive) as lane:
+    with Lane(drive, longest) as lane:
         while path:
             answer = lane.ask("GET", path, done)
             found = re.search(rb'rel="next" href="([^"]+)"', answer.body)
@@ -76,9 +76,9 @@ class _Answer(NamedTuple):
 class Lane:
     """A connection, which is kept where the server keeps it."""
 
-    def __init__(self, url):
+    def __init__(self, url, longest=PAUSE):
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
-        self.pause = PAUSE
+        self.pause, self.longest = PAUSE, longest
 
     def __enter__(self):
         return self
@@ -99,5 +99,5 @@ class Lane:
             self.pause = PAUSE
         else:
             time.sleep(self.pause)
-            self.pause = min(2 * self.pause, LONGEST_PAUSE)
+            self.pause = min(2 * self.pause, self.longest)
         return answer
