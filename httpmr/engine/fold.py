@@ -87,8 +87,8 @@ class _Fold:
     def run(self) -> None:
         """Do one fold, or as much of it as the budget allows."""
         at = (self.task.job, self.partition, self.level)
-        many = FAN_IN if self.over is None else min(FAN_IN, self.over + 1)
-        entries, following = self.runs.fold(*at, self.since, many)
+        fan_in = FAN_IN if self.over is None else min(FAN_IN, self.over + 1)
+        entries, following = self.runs.fold(*at, self.since, fan_in)
         if self.since is None and following is None:
             self.done = True
             return
@@ -131,14 +131,14 @@ class _Fold:
             if values:  # else a slice ended just behind the last of them
                 self._add(out, key, values)
         else:
-            values, many = iter(values), out.chunk
-            while part := list(islice(values, many)):
+            values, chunk = iter(values), out.chunk
+            while part := list(islice(values, chunk)):
                 self._add(out, key, part)
                 begun += len(part)
-                if len(part) == many and (self._enough(out) or not self.budget.more()):
+                if len(part) == chunk and (self._enough(out) or not self.budget.more()):
                     self.cursor = (key, begun)
                     return
-                many = out.chunk
+                chunk = out.chunk
         self.cursor = (key, None)
 
     def _combined(self, combine: Combine, out: Folded, key: Any, values: Any, begun: int) -> None:

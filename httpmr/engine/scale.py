@@ -9,6 +9,7 @@ from typing import Any
 
 from httpmr import codec
 from httpmr.interfaces import BATCH_BYTES, Pair
+from httpmr.shuffle.blocks import HOLDERS
 
 ENOUGH = BATCH_BYTES * 5 // 8
 """Bytes before compression: what does not compress must fit too."""
@@ -19,7 +20,6 @@ _SAMPLE = 8
 _LEAST, _LEAST_HOLDER = 8, 24
 """Bytes of a gathered value: as Python objects, small values take many times as much."""
 
-_HOLDERS = (list, tuple, dict, set, frozenset)
 _LONG = 100  # items
 
 
@@ -50,7 +50,7 @@ class Scale:
             values = [value for _, value in some]
             value = _each(values)
             self._grow(value + _each([key for key, _ in some]))
-            least = _LEAST_HOLDER if type(values[0]) in _HOLDERS else _LEAST
+            least = _LEAST_HOLDER if type(values[0]) in HOLDERS else _LEAST
             self.bytes += int(max(value, least) * len(pairs))
         if fresh:
             self.bytes += int(_each(fresh) * len(fresh))

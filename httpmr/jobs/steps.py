@@ -168,7 +168,7 @@ class Stepper:
         if fit < 2:
             return task
         tasks = list(self.ledger.near(job, (task.shard[0] // fit * fit,), 2 * _LOOK_AT))
-        if min(fit, _share(tasks, now)) < 2:
+        if _share(tasks, now) < 2:
             return task
         return next(filter(engine.untouched, _unleased(tasks, now)), task)
 

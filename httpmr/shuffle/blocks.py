@@ -29,7 +29,8 @@ BLOCK_BYTES = 64 * 1024
 _FORMAT = b"1"
 _KINDS: dict[type | None, str] = {str: "s", bytes: "b", int: "i", None: ""}
 _SAMPLE = 32
-_HOLDERS = (list, tuple, dict, set, frozenset)
+HOLDERS = (list, tuple, dict, set, frozenset)
+"""Types of values that hold others."""
 
 
 class Columns(NamedTuple):
@@ -153,7 +154,7 @@ def _before(values: list[Any]) -> Sequence[int]:
 
     Values that hold others differ most; of them it is how many they hold.
     """
-    if values and type(values[0]) in _HOLDERS:
+    if values and type(values[0]) in HOLDERS:
         try:
             return list(accumulate((len(value) + 1 for value in values), initial=0))
         except TypeError:  # some are of other types
