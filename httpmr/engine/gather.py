@@ -12,7 +12,7 @@ from typing import Any
 
 from httpmr import counters, keys
 from httpmr.engine.blame import FAULTS, GroupFailed, bad, checked, passes, surroundings
-from httpmr.engine.scale import Scale
+from httpmr.engine.scale import Scale, few
 from httpmr.errors import Unstorable, UserCodeError
 from httpmr.interfaces import BATCH_BYTES, Combine, Pair
 from httpmr.recipe import Recipe
@@ -74,11 +74,34 @@ class Groups:
         if self.combine:
             self.scale.add(pairs)
         else:
-            fresh = list(islice(reversed(self.groups), len(self.groups) - known))
-            self.scale.gathered(pairs, fresh)
+            self.scale.gathered(few(pairs), len(pairs), self._fresh(known))
         much = self.pending >= max(_PENDING, _EACH * len(self.groups))
         if self.combine and (much or self.scale.full):
             self.fold(self.combine)
+
+    def take(self, pairs: Iterable[Pair], taken: list[Any]) -> None:
+        """Take over pairs as they come, all of them or, where that fails, none.
+
+        There is no combiner, and that they are tuples is known. Their keys are left in `taken`,
+        which is empty. Raises what comes of it.
+        """
+        groups, known = self.groups, len(self.groups)
+        try:
+            for key, value in pairs:
+                groups[key].append(value)
+                taken.append(key)
+            sample = [(key, groups[key][-1]) for key in few(taken)]
+            self.scale.gathered(sample, len(taken), self._fresh(known))
+        except BaseException:
+            for key in taken:
+                groups[key].pop()
+            for key in self._fresh(known):
+                del groups[key]
+            raise
+
+    def _fresh(self, known: int) -> list[Any]:
+        """Return the keys that came since so many were known."""
+        return list(islice(reversed(self.groups), len(self.groups) - known))
 
     def _tallied(self, pairs: list[Pair]) -> bool:
         """Combine pairs at once, if that can be done; if not, then never again in this slice."""

@@ -1,13 +1,11 @@
 """The map phase: read on from the cursor, map each record, hold what it emits.
 
-What a record emits and counts is held until its mapper has returned, so that an exception
-drops it whole. The slice then ends before the record: at the record's own slice it is found
+What a record counts is held until its mapper has returned, so that an exception drops it, and
+what it emits, whole. The slice then ends before the record: at the record's own slice it is found
 again, alone, and put aside or stopped at.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, starmap
 from typing import Any
 
 from httpmr import counters
@@ -16,16 +14,13 @@ from httpmr.counters import Counters
 from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
 from httpmr.engine.care import Begin
-from httpmr.engine.gather import Groups, Held
+from httpmr.engine.emitted import Emitted, Refused
 from httpmr.engine.lot import AT_ONCE, MANY, QUICK, Lot, moment
-from httpmr.engine.origin import fingerprint
+from httpmr.engine.origin import changed
 from httpmr.errors import Conflict, InputError
 from httpmr.interfaces import MapMany, OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.state import Bad, Outcome, Plain, Task
-
-_LOTS = 8  # times as many, where a mapper maps many and they are combined
-_MUCH = 10_000  # pairs that are held at most before they are looked at
 
 
 def map_records(
@@ -38,7 +33,7 @@ def map_records(
 def walked(walk: "Walk") -> Outcome:
     """Go along the shard, and return the outcome of that."""
     task = walk.task
-    stopped = _changed(walk.recipe, task)
+    stopped = changed(walk.recipe.source, task)
     if stopped:
         return stopped
     try:
@@ -46,33 +41,11 @@ def walked(walk: "Walk") -> Outcome:
             walk.run(counted)
         # Looked at once more: of a shard of several files, a later one may have been replaced
         # after the first look.
-        return _changed(walk.recipe, task) or walk.finish()
-    except _Refused as error:
+        return changed(walk.recipe.source, task) or walk.finish()
+    except Refused as error:
         return walk.refused(error.__cause__)
     except blame.GroupFailed as error:
         return blame.stuck(task, error.bad)
-
-
-def _changed(recipe: Recipe, task: Task) -> Outcome | None:
-    if task.fingerprint is None:
-        return None
-    try:
-        now = fingerprint(recipe.source, task)
-    except InputError as error:
-        return blame.paused(task, error.message)
-    if now == task.fingerprint:
-        return None
-    return blame.paused(
-        task,
-        f"the input of shard {'-'.join(map(str, task.shard))} is not what it was when the job "
-        f"began ({recipe.source!r:.80}); put it back and resume, or cancel and start a new job",
-    )
-
-
-class _Refused(Exception):
-    """Something that was emitted cannot be packed; the cause says why."""
-
-    __cause__: BaseException
 
 
 class Walk:
@@ -91,19 +64,17 @@ class Walk:
         self.past: Plain | None = None
         self.pause: str | None = None
         self.why: str | None = None
-        self.buffer: list[Pair] = []  # what was emitted and is not in `held` yet
         self.at_once = 1
-        self.emitted = 0
         self.last = budget.clock()
         self.many = recipe.map_many
         self.quick = moment(budget) if self.many else QUICK
-        self.held = Groups(recipe, task) if task.fan_out else Held(recipe.mapper.map)
+        self.emitted = Emitted(recipe, task, budget)
 
     def run(self, counted: Counters) -> None:
         """Go as far as the budget allows, or the source can be read."""
         try:
             self._along(counted)
-        except (_Refused, blame.GroupFailed, Conflict):
+        except (Refused, blame.GroupFailed, Conflict):
             raise
         except InputError as error:
             self.pause = error.message
@@ -151,8 +122,7 @@ class Walk:
         quick, self.last = now - self.last < self.quick, now
         most = MANY if self.many else AT_ONCE
         self.at_once = min(2 * self.at_once, most) if quick else 1 + self.at_once // 4
-        chunk = self.held.scale.chunk * (_LOTS if self.many and self.recipe.combine else 1)
-        room = chunk * self.records // (self.emitted + 1)
+        room = self.emitted.room(self.many is not None) * self.records // (self.emitted.count + 1)
         allowed = min(self.task.notes.get("most", math.inf) - self.records, self.budget.room)
         return max(1, int(min(self.at_once, room, allowed)))
 
@@ -168,24 +138,6 @@ class Walk:
             some = some[done:]
         return True
 
-    def _together(self, many: MapMany, lot: Lot) -> bool:
-        """Let the mapper map many at once, and hold what it emits; return whether it could."""
-        buffer, size = self.buffer, len(self.buffer)
-        try:
-            given = many(lot.records)
-            if given.__class__ in blame.REFUSED:
-                raise blame.not_pairs(many, given)
-            buffer.extend(given)
-            lot.close()
-        except blame.FAULTS as error:
-            blame.passes(error)
-            del buffer[size:]
-            return False
-        self.emitted += len(buffer) - size
-        if self.budget.clock() > self.budget.due:
-            self.budget.more(lot.count)
-        return True
-
     def _past(self, key: Any, done: int, counted: Counters) -> bool:
         """Go on after `key`, with so many records done; return whether the slice does."""
         self.cursor = key
@@ -193,53 +145,35 @@ class Walk:
         if counted:
             self.counters = counters.add(self.counters, counted)
             counted.clear()
-        if len(self.buffer) >= self.held.scale.chunk:
-            self._flush()
-            if self.held.scale.full:
-                self.why = "size"
-                return False
+        if self.emitted.full():
+            self.why = "size"
+            return False
         self.why = self.budget.why
         if self.records == self.task.notes.get("most", 0):
             self.why = "records"
         return not self.why
 
     def _hold(self, some: list[Pair], counted: Counters) -> int:
-        """Map records and hold what they emit; return how many: 0 if one failed.
-
-        The hot loop is in C, but for `_given`.
-        """
-        buffer, size = self.buffer, len(self.buffer)
-        self.given = 0
+        """Map records and hold what they emit; return how many: 0 if one failed."""
         try:
-            given = self._given(starmap(self.recipe.mapper.map, some), len(some))
-            buffer.extend(chain.from_iterable(given))
+            return self.emitted.of_each(some)
+        except Refused:
+            raise
         except blame.FAULTS as error:
             blame.passes(error)
-            del buffer[size:]
             counted.clear()
             if len(some) == 1:
                 self._failed(some[0][0], error)
             return 0
-        self.emitted += len(buffer) - size
-        return self.given
 
-    def _given(self, mapped: Iterable[Iterable[Pair]], expected: int) -> Iterator[Iterable[Pair]]:
-        """Yield what the mapper gives for each record in turn, while there is time and room."""
-        budget, refused, given = self.budget, blame.REFUSED, 0
-        clock, due = budget.clock, budget.due
-        for pairs in mapped:
-            if pairs.__class__ in refused:
-                raise blame.not_pairs(self.recipe.mapper.map, pairs)
-            yield pairs
-            given += 1
-            if clock() > due:
-                if not budget.more() or len(self.buffer) >= _MUCH:
-                    break
-                due = budget.due
-        else:
-            if given < expected:
-                raise RuntimeError("the mapper raised StopIteration")
-        self.given = given
+    def _together(self, many: MapMany, lot: Lot) -> bool:
+        """Let the mapper map many at once, and hold what it emits; return whether it could."""
+        try:
+            self.emitted.of_lot(lot, many)
+        except blame.FAULTS as error:
+            blame.passes(error)
+            return False
+        return True
 
     def _failed(self, key: Any, error: BaseException) -> None:
         """Note why the slice ends before the record `key`."""
@@ -251,19 +185,6 @@ class Walk:
             self.why = "an error of the surroundings"
         else:
             raise blame.away(error) from error
-
-    def _flush(self) -> None:
-        self._packing(self.held.add, self.buffer)
-        self.buffer.clear()
-
-    def _packing(self, call: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return call(*args)
-        except blame.GroupFailed:
-            raise
-        except blame.FAULTS as error:
-            blame.passes(error)
-            raise _Refused from error
 
     def outcome(self, **fields: Any) -> Outcome:
         """What was done so far, without what was emitted."""
@@ -285,10 +206,9 @@ class Walk:
 
     def finish(self) -> Outcome:
         """Pack what was emitted, and say what the slice came to."""
-        self._flush()
-        if isinstance(self.held, Held):
-            return self.outcome(pairs=self.held.pairs)
-        return self.outcome(blocks=self._packing(self.held.blocks))
+        if self.task.fan_out:
+            return self.outcome(blocks=self.emitted.for_shuffle())
+        return self.outcome(pairs=self.emitted.for_sink())
 
     def refused(self, error: BaseException) -> Outcome:
         """Say what the slice came to where what was emitted cannot be packed."""

@@ -7,8 +7,10 @@ How a task came to be what it is, is not known here.
 from collections.abc import Iterable
 from typing import Any
 
+from httpmr.engine import blame
+from httpmr.errors import InputError
 from httpmr.interfaces import Source
-from httpmr.state import Plain, Task
+from httpmr.state import Outcome, Plain, Task
 
 
 def origins(task: Task) -> list[tuple[Any, Any]]:
@@ -32,3 +34,20 @@ def joined(fingerprints: Iterable[str | None]) -> str | None:
 def fingerprint(source: Source, task: Task) -> str | None:
     """Return the fingerprint of the task's origins as they are now. Raises what the source does."""
     return joined(source.fingerprint(after, until) for after, until in origins(task))
+
+
+def changed(source: Source, task: Task) -> Outcome | None:
+    """Return the Outcome of a slice whose input is not what it was, or cannot be looked at."""
+    if task.fingerprint is None:
+        return None
+    try:
+        now = fingerprint(source, task)
+    except InputError as error:
+        return blame.paused(task, error.message)
+    if now == task.fingerprint:
+        return None
+    return blame.paused(
+        task,
+        f"the input of shard {'-'.join(map(str, task.shard))} is not what it was when the job "
+        f"began ({source!r:.80}); put it back and resume, or cancel and start a new job",
+    )

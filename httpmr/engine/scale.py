@@ -31,27 +31,28 @@ class Scale:
         self.bytes = 0
         self.chunk = _FIRST
         """How many to gather before the next estimate, so that it never comes too late."""
+        self.most = _FIRST
+        """The same, where they need not be in the cache."""
 
     def add(self, items: Sequence[Any]) -> None:
         """Add what `items` weigh. Unstorable if a sampled one cannot be stored."""
         if items:
-            some = _some(items)
+            some = few(items)
             weight = _weight(some)
             self._grow(weight / len(some))
             self.bytes += int(weight * _times(items, some))
 
-    def gathered(self, pairs: Sequence[Pair], fresh: Sequence[Any]) -> None:
-        """Add what `pairs` weigh once they are gathered: of their keys, `fresh` alone are new.
+    def gathered(self, sample: Sequence[Pair], count: int, fresh: Sequence[Any]) -> None:
+        """Add what `count` pairs weigh once they are gathered: of their keys, `fresh` are new.
 
-        Unstorable if a sampled one cannot be stored.
+        `sample` are some of them. Unstorable if one of these cannot be stored.
         """
-        if pairs:
-            some = _some(pairs)
-            values = [value for _, value in some]
+        if sample:
+            values = [value for _, value in sample]
             value = _each(values)
-            self._grow(value + _each([key for key, _ in some]))
+            self._grow(value + _each([key for key, _ in sample]))
             least = _LEAST_HOLDER if type(values[0]) in HOLDERS else _LEAST
-            self.bytes += int(max(value, least) * len(pairs))
+            self.bytes += int(max(value, least) * count)
         if fresh:
             self.bytes += int(_each(fresh) * len(fresh))
 
@@ -65,7 +66,8 @@ class Scale:
             self.bytes = int(each * len(groups))
 
     def _grow(self, each: float) -> None:
-        self.chunk = max(1, min(self.chunk * 4, _MOST, int(self.enough / 8 / each)))
+        self.most = max(1, min(self.most * 4, int(self.enough / 8 / each)))
+        self.chunk = min(self.most, _MOST)
 
     @property
     def full(self) -> bool:
@@ -73,7 +75,8 @@ class Scale:
         return self.bytes >= self.enough
 
 
-def _some(items: Sequence[Any]) -> Sequence[Any]:
+def few(items: Sequence[Any]) -> Sequence[Any]:
+    """Return a few of the items, evenly."""
     return items[:: max(1, len(items) // _SAMPLE)]
 
 
@@ -99,7 +102,7 @@ def _held(items: Sequence[Any], pairs: bool) -> int:
 
 def _each(items: Sequence[Any]) -> float:
     """Return the bytes of one of the items, about."""
-    some = _some(items)
+    some = few(items)
     return _weight(some) / len(some)
 
 

@@ -2,11 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from httpmr.errors import InputError
-from httpmr.interfaces import Pair
+from httpmr.interfaces import Records
 from httpmr.remote import Options
 from httpmr.sources.textfiles import TextFiles
 
@@ -22,18 +22,34 @@ class JSONLines(TextFiles):
     ) -> None:
         super().__init__(*patterns, encoding=encoding, options=options)
 
-    def read(self, after: Any, until: Any) -> Iterator[Pair]:
+    def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         loads = json.JSONDecoder().decode
-        for key, line in super().read(after, until):
-            if key[1] == 0:
-                line = line.removeprefix("\ufeff")
-            if not line or line.isspace():
-                continue
+        for keys, lines in super().read_many(after, until):
             try:
-                value = loads(line)
-            except (ValueError, RecursionError) as error:
-                raise _malformed(key, line, error) from error
-            yield key, value
+                values, error = list(map(loads, lines)), None
+            except (ValueError, RecursionError):  # or blank; which line it is, is found in this way
+                keys, values, error = _one_by_one(keys, lines, loads)
+            yield keys, values
+            if error:
+                raise error
+
+
+def _one_by_one(
+    keys: list[tuple[str, int]], lines: list[str], loads: Callable[[str], Any]
+) -> tuple[list[Any], list[Any], InputError | None]:
+    """Return the keys and values of lines, up to the first that has none, and its error or None."""
+    found: Records = [], []
+    for key, line in zip(keys, lines, strict=True):
+        if key[1] == 0:
+            line = line.removeprefix("\ufeff")
+        if not line or line.isspace():
+            continue
+        try:
+            found[1].append(loads(line))
+        except (ValueError, RecursionError) as error:
+            return *found, _malformed(key, line, error)
+        found[0].append(key)
+    return *found, None
 
 
 def _malformed(key: tuple[str, int], line: str, error: Exception) -> InputError:

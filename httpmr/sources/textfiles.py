@@ -75,7 +75,9 @@ class TextFiles(Files):
         if self.together:
             try:
                 # Before it is decoded: what is ignored may bring a "\r" and a "\n" together.
-                whole = b"".join(lines).replace(b"\r\n", b"\n")
+                whole = b"".join(lines)
+                if b"\r" in whole:
+                    whole = whole.replace(b"\r\n", b"\n")
                 return whole.decode(self.encoding, self.errors).split("\n"), None
             except UnicodeDecodeError:  # which line it is, is found in this way
                 pass
