@@ -55,14 +55,19 @@ def _told(connection: sqlalchemy.Connection, cursor: Any, error: BaseException) 
     return exc.DBAPIError(None, None, error, connection_invalidated=lost)
 
 
-def prepared(query: sqlalchemy.Select[Any], engine: Engine) -> Prepared | None:
-    """Return a select prepared; None if SQLAlchemy must see to some of it each time."""
+def prepared(
+    query: sqlalchemy.Select[Any], engine: Engine, binary: bool = False
+) -> Prepared | None:
+    """Return a select prepared; None if SQLAlchemy must see to some of it each time.
+
+    `binary`: all that it is asked by is bytes or numbers, which every driver takes as they are.
+    """
     dialect = engine.dialect
     if "schema_translate_map" in engine.get_execution_options():
         return None
     compiled = query.compile(dialect=dialect)
     kinds = [parameter.type.dialect_impl(dialect) for parameter in compiled.binds.values()]
-    if any(kind.bind_processor(dialect) for kind in kinds):
+    if not binary and any(kind.bind_processor(dialect) for kind in kinds):
         return None
     if compiled.literal_execute_params or compiled.post_compile_params:
         return None

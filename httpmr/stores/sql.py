@@ -28,6 +28,7 @@ from httpmr.interfaces import KEY_BYTES
 from httpmr.stores.table import CLOCKS, Entries, TableStore
 
 CHUNK = 400  # keys in one statement
+_WORDED = 16  # keys in one that is worded once
 
 
 class SQLStore(TableStore):
@@ -71,8 +72,16 @@ class SQLStore(TableStore):
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
+        self._select_some = [
+            select(key, value).where(key.in_([bindparam(f"key{n}") for n in range(count)]))
+            for count in range(_WORDED + 1)
+        ]
+        self._worded: dict[Select[Any], sql.Prepared | None] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        if len(keys) <= _WORDED:
+            named = {f"key{n}": key for n, key in enumerate(keys)}
+            return dict(self._fetched(self._select_some[len(keys)], named))
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
@@ -90,9 +99,19 @@ class SQLStore(TableStore):
 
     def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> Entries:
         statement = self._downwards if reverse else self._upwards
-        with sql.reading(self._engine) as connection:
-            rows = connection.execute(statement, {"start": start, "stop": stop, "size": size})
-            return [tuple(row) for row in rows]
+        return self._fetched(statement, {"start": start, "stop": stop, "size": size})
+
+    def _fetched(self, statement: Select[Any], values: dict[str, Any]) -> Entries:
+        """Return the rows of a select, which is worded when it is first asked for."""
+        if statement not in self._worded:
+            self._worded[statement] = sql.prepared(statement, self._engine, binary=True)
+        worded = self._worded[statement]
+        if worded:
+            rows = worded.fetch(values)
+        else:
+            with sql.reading(self._engine) as connection:
+                rows = connection.execute(statement, values).fetchall()
+        return [(bytes(key), bytes(value)) for key, value in rows]
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return sql.writing(self._engine)
