@@ -251,11 +251,28 @@ def kill(numbers):
     other.dispose()
 
 
-def test_a_connection_lost_while_idle_is_replaced(numbers, kill):
+def lost_while_idle(numbers, kill):
     with sql.reading(numbers) as reader, sql.writing(numbers) as writer:
         pids = [pid(reader), pid(writer)]
     for number in pids:
         kill(number)
+
+
+def test_a_connection_lost_while_idle_is_replaced(numbers, kill, monkeypatch):
+    monkeypatch.setattr(dialects, "RESTED", 0)
+    lost_while_idle(numbers, kill)
+    with sql.writing(numbers) as connection:
+        put(connection, 1)
+    assert found(numbers) == [1]
+
+
+def test_a_connection_lost_just_after_it_was_used_is_unavailable_once(numbers, kill, monkeypatch):
+    monkeypatch.setattr(dialects, "RESTED", 1000)
+    lost_while_idle(numbers, kill)
+    for asked in (sql.writing, sql.reading):
+        with pytest.raises(Unavailable) as caught, asked(numbers) as connection:
+            pid(connection)
+        assert caught.value.retry
     with sql.writing(numbers) as connection:
         put(connection, 1)
     assert found(numbers) == [1]

@@ -11,6 +11,8 @@ from sqlalchemy import exc
 from httpmr import sql
 from httpmr.errors import RecipeError, StoreFull, Unavailable, Uncertain
 from httpmr.interfaces import VALUE_BYTES, Batch
+from httpmr.sql import dialects
+from httpmr.sql.engines import reader
 from httpmr.stores import SQLStore
 from httpmr.testing.entries import everything, put
 from httpmr.testing.store_rivals import together
@@ -162,19 +164,21 @@ def test_a_deadlock_of_what_joins_is_tried_again(store):
     assert (everything(store), words(store)) == ({b"0": b"", b"1": b""}, {"a": 2, "b": 2})
 
 
+KINDS = {
+    "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+    "mysql": ("SELECT connection_id()", "KILL {}"),
+}
+
+
 def lose(store, times):
     """Return a call that ends its own connection, the first so many times it runs."""
-    kinds = {
-        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
-        "mysql": ("SELECT connection_id()", "KILL {}"),
-    }
     engine = sql.engine(store.url)
-    if engine.dialect.name not in kinds:
+    if engine.dialect.name not in KINDS:
         pytest.skip("SQLite has no connections to lose")
     left = [None] * times
 
     def call(connection):
-        ask, kill = kinds[engine.dialect.name]
+        ask, kill = KINDS[engine.dialect.name]
         number = connection.exec_driver_sql(ask).scalar()
         if left:
             left.pop()
@@ -192,6 +196,36 @@ def test_a_connection_lost_before_commit_is_replaced_and_the_batch_tried_again(s
     batch.sql(lose(store, 1))
     store.commit(batch)
     assert (everything(store), words(store)) == ({b"a": b"1"}, {"a": 1})
+
+
+def test_connections_lost_just_now_are_replaced(store, monkeypatch):
+    monkeypatch.setattr(dialects, "RESTED", 1000)
+    if store.database.startswith("sqlite"):
+        pytest.skip("SQLite has no connections to lose")
+    batch = Batch()
+    batch.put(b"a", b"1")
+    store.commit(batch)
+    end_all(store.url)
+    assert store.get([b"a"]) == {b"a": b"1"}
+    assert everything(store) == {b"a": b"1"}
+    batch.put(b"b", b"2")
+    store.commit(batch)
+    assert everything(store) == {b"a": b"1", b"b": b"2"}
+
+
+def end_all(url):
+    """End all connections of this process, as a restart would."""
+    engine = sql.engine(url)
+    ask, kill = KINDS[engine.dialect.name]
+    numbers = []
+    for pooled in (engine, reader(engine)):
+        with pooled.connect() as connection:
+            numbers.append(connection.exec_driver_sql(ask).scalar())
+    other = sqlalchemy.create_engine(engine.url)
+    for number in numbers:
+        with other.connect() as connection:
+            connection.exec_driver_sql(kill.format(number))
+    other.dispose()
 
 
 def test_a_store_that_stays_away_is_unavailable(store):

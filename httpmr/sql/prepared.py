@@ -31,8 +31,7 @@ class Prepared:
 
         Errors are those of `reading`.
         """
-        given = {**self.fixed, **values}
-        parameters = given if self.names is None else [given[name] for name in self.names]
+        parameters = self._parameters(values)
         # One statement needs no transaction, which on SQLite would be two more.
         with translated(), reader(self.engine).connect() as connection:
             cursor = connection.connection.cursor()
@@ -44,6 +43,14 @@ class Prepared:
             finally:
                 cursor.close()
             return rows
+
+    def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows, as a part of the connection's transaction."""
+        return connection.exec_driver_sql(self.text, self._parameters(values)).fetchall()
+
+    def _parameters(self, values: Mapping[str, Any]) -> Any:
+        given = {**self.fixed, **values}
+        return given if self.names is None else tuple(given[name] for name in self.names)
 
 
 def _told(connection: sqlalchemy.Connection, cursor: Any, error: BaseException) -> exc.DBAPIError:

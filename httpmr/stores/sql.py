@@ -1,8 +1,8 @@
 """A store in a SQL database: one table, two columns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     VARBINARY,
@@ -27,6 +27,7 @@ from httpmr.errors import Conflict, RecipeError
 from httpmr.interfaces import KEY_BYTES
 from httpmr.stores.table import CLOCKS, Entries, TableStore
 
+T = TypeVar("T")
 CHUNK = 400  # keys in one statement
 _WORDED = 16  # keys in one that is worded once
 
@@ -72,16 +73,16 @@ class SQLStore(TableStore):
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
+        names = [_named(range(count)) for count in range(_WORDED + 1)]
         self._select_some = [
-            select(key, value).where(key.in_([bindparam(f"key{n}") for n in range(count)]))
-            for count in range(_WORDED + 1)
+            select(key, value).where(key.in_(list(map(bindparam, some)))) for some in names
         ]
+        self._lock_some = [some.order_by(key).with_for_update() for some in self._select_some]
         self._worded: dict[Select[Any], sql.Prepared | None] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         if len(keys) <= _WORDED:
-            named = {f"key{n}": key for n, key in enumerate(keys)}
-            return dict(self._fetched(self._select_some[len(keys)], named))
+            return dict(self._fetched(self._select_some[len(keys)], _named(keys)))
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
@@ -102,21 +103,23 @@ class SQLStore(TableStore):
         return self._fetched(statement, {"start": start, "stop": stop, "size": size})
 
     def _fetched(self, statement: Select[Any], values: dict[str, Any]) -> Entries:
-        """Return the rows of a select, which is worded when it is first asked for."""
+        prepared = self._prepared(statement)
+        if prepared:
+            return _entries(prepared.fetch(values))
+        with sql.reading(self._engine) as connection:
+            return _entries(connection.execute(statement, values))
+
+    def _prepared(self, statement: Select[Any]) -> sql.Prepared | None:
         if statement not in self._worded:
             self._worded[statement] = sql.prepared(statement, self._engine, binary=True)
-        worded = self._worded[statement]
-        if worded:
-            rows = worded.fetch(values)
-        else:
-            with sql.reading(self._engine) as connection:
-                rows = connection.execute(statement, values).fetchall()
-        return [(bytes(key), bytes(value)) for key, value in rows]
+        return self._worded[statement]
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return sql.writing(self._engine)
 
     def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
+        if len(keys) <= _WORDED and (prepared := self._prepared(self._lock_some[len(keys)])):
+            return dict(_entries(prepared.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
     def _delete(self, connection: Connection, keys: list[bytes]) -> None:
@@ -177,6 +180,15 @@ class SQLStore(TableStore):
 
     def __repr__(self) -> str:
         return f"SQLStore({self.database!r}, table={self._table.name!r})"
+
+
+def _named(keys: Iterable[T]) -> dict[str, T]:
+    """Return the keys by the names they have in a statement."""
+    return {f"key{n}": key for n, key in enumerate(keys)}
+
+
+def _entries(rows: Iterable[Any]) -> Entries:
+    return [(bytes(key), bytes(value)) for key, value in rows]
 
 
 def _parameters(entries: Entries) -> list[dict[str, bytes]]:
