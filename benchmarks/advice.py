@@ -84,6 +84,7 @@ WAYS = {
         "return zip(words, repeat(1))": {"mapper": zipping},
         "return Counter(words).items()": {"mapper": counting},
         "without a combine": {"reducer": total},
+        "zip, without a combine": {"mapper": zipping, "reducer": total},
         "Counter, without a combine": {"mapper": counting, "reducer": total},
     },
 }

@@ -2,7 +2,6 @@
 
 import html
 from dataclasses import replace
-from time import process_time
 from unittest.mock import Mock
 
 import pytest
@@ -700,7 +699,7 @@ def thousand():
 
 
 @pytest.mark.parametrize("scope", ["view", "drive"])
-def test_the_page_of_a_thousand_shards_is_small_and_quick(thousand, scope):
+def test_the_page_of_a_thousand_shards_is_small(thousand, scope):
     made, job = thousand
     web, url = stranger(made), link(made, job, scope)
     page = web.get(url)
@@ -708,9 +707,3 @@ def test_the_page_of_a_thousand_shards_is_small_and_quick(thousand, scope):
     assert len(labels) == 1000
     assert all((" at " in label and " from " in label) == (scope == "view") for label in labels)
     assert len(page.body) < 200_000
-    spent = []
-    for _ in range(10):  # the least: what else the machine does is no part of it
-        began = process_time()
-        web.get(url)
-        spent.append(process_time() - began)
-    assert min(spent) < 0.1

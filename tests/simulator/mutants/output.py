@@ -5,7 +5,7 @@ from dataclasses import replace
 from zlib import crc32
 
 from httpmr import recipe
-from httpmr.engine import blame, long, map, reduce
+from httpmr.engine import blame, emitted, long, reduce
 from httpmr.ledger.ledger import Ledger
 from httpmr.sinks import staged
 
@@ -32,9 +32,9 @@ class _Keeping(list):
 def _():
     def init(original, trial, self, *args):
         original(self, *args)
-        self.buffer = _Keeping()
+        self.pairs = _Keeping()
 
-    return [(map.Walk, "__init__", init)]
+    return [(emitted.Emitted, "__init__", init)]
 
 
 @mutant("an error of the surroundings is put down to the record", "quarantine")
