@@ -113,12 +113,33 @@ class TestHowMuchIsHeld:
             assert outcome.why == "size"
             assert ENOUGH < outcome.records * 100_000 < ENOUGH * 5 / 4
 
+    @pytest.mark.parametrize(
+        "sizes", [[20_000, 0], [0, 20_000], [5_000] * 4 + [0]], ids=["large first", "last", "most"]
+    )
+    def test_what_a_key_has_besides_its_last_value_weighs_too(self, sizes):
+        for outcome in ways(lambda k, v: [(k, b"x" * size) for size in sizes], range(1000)):
+            assert outcome.why == "size"
+            assert ENOUGH / 2 < outcome.records * 20_000 < ENOUGH * 2
+
     def test_a_record_that_emits_much_more_than_those_before_it_is_the_last_one(self):
         def mapper(number, value):
             return [((number, n), "x" * 100) for n in range(40_000 if number >= 500 else 1)]
 
         for outcome in ways(mapper, range(600)):
             assert outcome.why == "size" and 502 <= outcome.records < 530
+
+    @pytest.mark.parametrize("other", ["list", "generator"])
+    def test_a_mapper_that_gives_now_this_now_that_is_asked_once_for_each_record(self, other):
+        calls = []
+
+        def mapper(number, value):
+            calls.append(number)
+            return FORMS[other]([]) if number % 7 == 5 else zip("a", repeat(number))
+
+        outcome = mapped(mapper, range(600), records=300)
+        assert (outcome.records, outcome.why) == (300, "records")
+        assert calls == list(range(300))
+        assert groups(outcome)[0] == [("a", [n for n in range(300) if n % 7 != 5])]
 
     def test_records_are_mapped_while_there_is_time(self):
         for form in ("zip", "list"):

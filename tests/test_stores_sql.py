@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import sqlalchemy
-from sqlalchemy import exc
+from sqlalchemy import event, exc
 
 from httpmr import sql
 from httpmr.errors import RecipeError, StoreFull, Unavailable, Uncertain
@@ -14,6 +14,7 @@ from httpmr.interfaces import VALUE_BYTES, Batch
 from httpmr.sql import dialects
 from httpmr.sql.engines import reader
 from httpmr.stores import SQLStore
+from httpmr.stores.sql import CHUNK
 from httpmr.testing.entries import everything, put
 from httpmr.testing.store_rivals import together
 
@@ -211,6 +212,57 @@ def test_connections_lost_just_now_are_replaced(store, monkeypatch):
     batch.put(b"b", b"2")
     store.commit(batch)
     assert everything(store) == {b"a": b"1", b"b": b"2"}
+
+
+def test_a_read_of_very_many_on_a_connection_lost_just_now(store, monkeypatch):
+    monkeypatch.setattr(dialects, "RESTED", 1000)
+    if store.database.startswith("sqlite"):
+        pytest.skip("SQLite has no connections to lose")
+    batch = Batch()
+    batch.put(b"a", b"1")
+    store.commit(batch)
+    end_all(store.url)
+    assert store.get([b"a", *(b"%d" % number for number in range(CHUNK))]) == {b"a": b"1"}
+
+
+def test_who_is_stopped_in_a_read_leaves_nothing_for_the_next(store):
+    batch = Batch()
+    batch.put(b"a", b"1")
+    batch.put(b"b", b"2")
+    store.commit(batch)
+    pooled = reader(sql.engine(store.url))
+    stops = [True]
+
+    def stop(*_args):
+        if stops:
+            stops.pop()
+            raise KeyboardInterrupt
+
+    event.listen(pooled, "after_cursor_execute", stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            store.get([b"a"])
+        assert store.get([b"b"]) == {b"b": b"2"}
+        assert everything(store) == {b"a": b"1", b"b": b"2"}
+    finally:
+        event.remove(pooled, "after_cursor_execute", stop)
+
+
+def test_what_listens_to_an_engine_hears_what_is_read(store):
+    store.get([b"a"])
+    heard = []
+
+    def hear(_connection, _cursor, statement, *_args):
+        heard.append(statement)
+
+    pooled = reader(sql.engine(store.url))
+    event.listen(pooled, "before_cursor_execute", hear)
+    try:
+        store.get([b"a"])
+        everything(store)
+    finally:
+        event.remove(pooled, "before_cursor_execute", hear)
+    assert [statement.split()[0] for statement in heard].count("SELECT") == 2
 
 
 def end_all(url):

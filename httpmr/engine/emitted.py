@@ -38,20 +38,20 @@ class Emitted:
         self.pairs: list[Pair] = []  # that are not in `held` yet
         self.count = 0
         self.held: Groups | Held = Held(self.map)
-        # Takes pairs over as they come, where that can be done; the last ones tell whether it can.
+        # Takes pairs over as they come, where that can be done at all.
         self.take: Callable[[Iterable[Pair], list[Any]], None] | None = None
         if task.fan_out:
             self.held = groups = Groups(recipe, task)
             self.take = None if recipe.combine else groups.take
-        self.tuples = False
-        self.given = 0  # records of those that were asked for
+        self.tuples = False  # whether it is known of the last ones that they are tuples
+        self.given = 0  # for how many records pairs were given, the last time
 
     def room(self, by_many: bool) -> int:
         """Return how many pairs to hold before it is seen what they weigh."""
         scale = self.held.scale
-        if self.take and self.tuples:
-            return scale.most
-        return scale.chunk * self.lots if by_many else scale.chunk
+        if by_many:
+            return scale.chunk * self.lots
+        return scale.most if self.take and self.tuples else scale.chunk
 
     def of_each(self, some: list[Pair]) -> int:
         """Map records, each alone, while there is time and room; return how many, at least one.
@@ -86,8 +86,11 @@ class Emitted:
         clock, due = budget.clock, budget.due
         for pairs in mapped:
             kind = pairs.__class__
-            if kind in refused or (tuples and kind not in _TUPLES):
+            if kind in refused:
                 raise blame.not_pairs(self.map, pairs)
+            if tuples and kind not in _TUPLES:
+                pairs = list(pairs)
+                blame.checked(pairs, self.map)
             yield pairs
             given += 1
             if clock() > due:

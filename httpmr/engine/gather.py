@@ -86,11 +86,13 @@ class Groups:
         which is empty. Raises what comes of it.
         """
         groups, known = self.groups, len(self.groups)
+        given: list[Any] = []
         try:
             for key, value in pairs:
                 groups[key].append(value)
                 taken.append(key)
-            sample = [(key, groups[key][-1]) for key in few(taken)]
+                given.append(value)
+            sample = list(zip(few(taken), few(given), strict=True))
             self.scale.gathered(sample, len(taken), self._fresh(known))
         except BaseException:
             for key in taken:

@@ -17,6 +17,7 @@ ENOUGH = BATCH_BYTES * 5 // 8
 _FIRST = 8  # even the first few fit, were they as large as a store takes
 _MOST = 1000  # pairs so few are still in the processor's cache, and in Python's list of free tuples
 _SAMPLE = 8
+_GOLDEN = (5**0.5 - 1) / 2  # a part of a whole whose multiples fill it as evenly as can be
 _LEAST, _LEAST_HOLDER = 8, 24
 """Bytes of a gathered value: as Python objects, small values take many times as much."""
 
@@ -76,8 +77,13 @@ class Scale:
 
 
 def few(items: Sequence[Any]) -> Sequence[Any]:
-    """Return a few of the items, evenly."""
-    return items[:: max(1, len(items) // _SAMPLE)]
+    """Return a few of the items, the first one and others that are not evenly apart.
+
+    So what comes at regular intervals is neither passed over nor all that is seen.
+    """
+    step = max(1, len(items) // _SAMPLE)
+    uneven = int(step * _GOLDEN)
+    return [items[n * step + n * uneven % step] for n in range(len(items) // step)]
 
 
 def _times(items: Sequence[Any], some: Sequence[Any]) -> float:

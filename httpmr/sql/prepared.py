@@ -16,7 +16,7 @@ from httpmr.sql.transactions import translated
 
 
 class Prepared:
-    """A select in the words of an engine's driver. It is told to no listener, nor logged."""
+    """A select in the words of an engine's driver."""
 
     def __init__(
         self, engine: Engine, text: str, names: Sequence[str] | None, fixed: Mapping[str, Any]
@@ -31,26 +31,26 @@ class Prepared:
 
         Errors are those of `reading`.
         """
-        parameters = self._parameters(values)
-        # One statement needs no transaction, which on SQLite would be two more.
         with translated(), reader(self.engine).connect() as connection:
-            cursor = connection.connection.cursor()
-            try:
-                cursor.execute(self.text, parameters)
-                rows: Sequence[Any] = cursor.fetchall()
-            except connection.dialect.loaded_dbapi.Error as error:
-                raise _told(connection, cursor, error) from error
-            finally:
-                cursor.close()
-            return rows
+            # One statement needs no transaction, which on SQLite would be two more.
+            return self.within(connection.execution_options(sqlite_begin=None), values)
 
     def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return all rows, as a part of the connection's transaction."""
-        return connection.exec_driver_sql(self.text, self._parameters(values)).fetchall()
-
-    def _parameters(self, values: Mapping[str, Any]) -> Any:
         given = {**self.fixed, **values}
-        return given if self.names is None else tuple(given[name] for name in self.names)
+        parameters = given if self.names is None else tuple(given[name] for name in self.names)
+        # By way of SQLAlchemy, which tells listeners, and lets go of what broke in the middle.
+        result = connection.exec_driver_sql(self.text, parameters)
+        cursor: Any = result.cursor
+        try:
+            rows: Sequence[Any] = cursor.fetchall()  # without an object of SQLAlchemy's for each
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _told(connection, cursor, error) from error
+        except BaseException:
+            connection.invalidate()
+            raise
+        result.close()
+        return rows
 
 
 def _told(connection: sqlalchemy.Connection, cursor: Any, error: BaseException) -> exc.DBAPIError:

@@ -73,21 +73,24 @@ class SQLStore(TableStore):
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
-        names = [_named(range(count)) for count in range(_WORDED + 1)]
-        self._select_some = [
-            select(key, value).where(key.in_(list(map(bindparam, some)))) for some in names
-        ]
-        self._lock_some = [some.order_by(key).with_for_update() for some in self._select_some]
+        self._select_some, self._lock_some = {}, {}  # by how many keys
+        for count in range(1, _WORDED + 1):
+            some = select(key, value).where(key.in_(list(map(bindparam, _named(range(count))))))
+            self._select_some[count] = some
+            self._lock_some[count] = some.order_by(key).with_for_update()
         self._worded: dict[Select[Any], sql.Prepared | None] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        if len(keys) <= _WORDED:
+        if len(keys) in self._select_some:
             return dict(self._fetched(self._select_some[len(keys)], _named(keys)))
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
                 return dict(self._rows(connection, self._select_those, keys))
         with sql.translated(), self._engine.connect() as connection:
+            # To set the level may ask the driver alone, whose errors mean nothing to SQLAlchemy.
+            self._ask(connection)
+            connection.rollback()
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
             return dict(self._rows(connection, self._select_those, keys))
 
@@ -118,7 +121,8 @@ class SQLStore(TableStore):
         return sql.writing(self._engine)
 
     def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
-        if len(keys) <= _WORDED and (prepared := self._prepared(self._lock_some[len(keys)])):
+        some = self._lock_some.get(len(keys))
+        if some is not None and (prepared := self._prepared(some)):
             return dict(_entries(prepared.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
