@@ -53,13 +53,14 @@ class Prepared:
         return rows
 
 
-def _told(connection: sqlalchemy.Connection, cursor: Any, error: BaseException) -> exc.DBAPIError:
+def _told(connection: sqlalchemy.Connection, cursor: Any, error: Exception) -> exc.StatementError:
     """Return an error of the driver's as SQLAlchemy's; a connection that is lost is let go."""
     raw: Any = connection.connection
     lost = connection.dialect.is_disconnect(error, raw, cursor)  # type: ignore[arg-type]
     if lost:
         connection.invalidate(error)
-    return exc.DBAPIError(None, None, error, connection_invalidated=lost)
+    base: Any = connection.dialect.loaded_dbapi.Error
+    return exc.DBAPIError.instance(None, None, error, base, connection_invalidated=lost)
 
 
 def prepared(
