@@ -199,7 +199,9 @@ def test_a_connection_lost_before_commit_is_replaced_and_the_batch_tried_again(s
     assert (everything(store), words(store)) == ({b"a": b"1"}, {"a": 1})
 
 
-def test_connections_lost_just_now_are_replaced(store, monkeypatch):
+@pytest.fixture
+def cut_off(store, monkeypatch):
+    """A store that holds b"a", all of whose connections were lost just now."""
     monkeypatch.setattr(dialects, "RESTED", 1000)
     if store.database.startswith("sqlite"):
         pytest.skip("SQLite has no connections to lose")
@@ -207,22 +209,21 @@ def test_connections_lost_just_now_are_replaced(store, monkeypatch):
     batch.put(b"a", b"1")
     store.commit(batch)
     end_all(store.url)
-    assert store.get([b"a"]) == {b"a": b"1"}
-    assert everything(store) == {b"a": b"1"}
+    return store
+
+
+def test_connections_lost_just_now_are_replaced(cut_off):
+    assert cut_off.get([b"a"]) == {b"a": b"1"}
+    assert everything(cut_off) == {b"a": b"1"}
+    batch = Batch()
+    batch.put(b"a", b"1")
     batch.put(b"b", b"2")
-    store.commit(batch)
-    assert everything(store) == {b"a": b"1", b"b": b"2"}
+    cut_off.commit(batch)
+    assert everything(cut_off) == {b"a": b"1", b"b": b"2"}
 
 
-def test_a_read_of_very_many_on_a_connection_lost_just_now(store, monkeypatch):
-    monkeypatch.setattr(dialects, "RESTED", 1000)
-    if store.database.startswith("sqlite"):
-        pytest.skip("SQLite has no connections to lose")
-    batch = Batch()
-    batch.put(b"a", b"1")
-    store.commit(batch)
-    end_all(store.url)
-    assert store.get([b"a", *(b"%d" % number for number in range(CHUNK))]) == {b"a": b"1"}
+def test_a_read_of_very_many_on_a_connection_lost_just_now(cut_off):
+    assert cut_off.get([b"a", *(b"%d" % number for number in range(CHUNK))]) == {b"a": b"1"}
 
 
 def test_who_is_stopped_in_a_read_leaves_nothing_for_the_next(store):

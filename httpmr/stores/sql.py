@@ -73,16 +73,12 @@ class SQLStore(TableStore):
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
-        self._select_some, self._lock_some = {}, {}  # by how many keys
-        for count in range(1, _WORDED + 1):
-            some = select(key, value).where(key.in_(list(map(bindparam, _named(range(count))))))
-            self._select_some[count] = some
-            self._lock_some[count] = some.order_by(key).with_for_update()
+        self._of_some: dict[tuple[int, bool], Select[Any]] = {}
         self._worded: dict[Select[Any], sql.Prepared | None] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        if len(keys) in self._select_some:
-            return dict(self._fetched(self._select_some[len(keys)], _named(keys)))
+        if len(keys) <= _WORDED:
+            return dict(self._fetched(self._some(len(keys)), _named(keys)))
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
@@ -112,6 +108,15 @@ class SQLStore(TableStore):
         with sql.reading(self._engine) as connection:
             return _entries(connection.execute(statement, values))
 
+    def _some(self, count: int, lock: bool = False) -> Select[Any]:
+        """Return the select of so many keys, made when it is first asked for."""
+        if (count, lock) not in self._of_some:
+            key, value = self._table.c.key, self._table.c.value
+            made = select(key, value).where(key.in_(list(map(bindparam, _named(range(count))))))
+            locking = made.order_by(key).with_for_update()
+            self._of_some[count, lock] = locking if lock else made
+        return self._of_some[count, lock]
+
     def _prepared(self, statement: Select[Any]) -> sql.Prepared | None:
         if statement not in self._worded:
             self._worded[statement] = sql.prepared(statement, self._engine, binary=True)
@@ -121,9 +126,10 @@ class SQLStore(TableStore):
         return sql.writing(self._engine)
 
     def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
-        some = self._lock_some.get(len(keys))
-        if some is not None and (prepared := self._prepared(some)):
-            return dict(_entries(prepared.within(connection, _named(keys))))
+        if 0 < len(keys) <= _WORDED:
+            prepared = self._prepared(self._some(len(keys), lock=True))
+            if prepared:
+                return dict(_entries(prepared.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
     def _delete(self, connection: Connection, keys: list[bytes]) -> None:
