@@ -71,31 +71,34 @@ class Stepper:
         `joining` adds to the commit of the claim.
         """
         job = checked(self.ledger, job, self.versions)
-        place = self.lanes.room()
-        if place is None and job.state == "running":
-            return self._busy(job, at, driver)  # and no shard need be given away for this lane
-        task = None
-        if at is not None and at.phase == job.phase and job.state == "running":
-            task = self.ledger.task(job, at.phase, at.shard)
-        if task is None:  # else the phase is not done
-            job = self._turned(job)
-        if place is None or job.state != "running":
+        if job.state != "running":
             return Step("stale", job, None)
-        if at is None:
-            task = self._free(job)
-        elif task is None or task.slice != at.n:
-            return Step("stale", job, self.here(job))
-        elif (task.lease and task.lease > self.ledger.store.now()) or not self._in_turn(job, task):
-            task = None
+        place = self.lanes.room()
+        if place is None:  # and no shard need be given away for this lane
+            return self._busy(job, at, driver)
+        now = self.ledger.store.now()
+        task = self._asked(job, at, now)
+        if task is None:  # else the phase is not done
+            job, before = self._turned(job), job
+            if job.state != "running":
+                return Step("stale", job, None)
+            if at is None and job is not before:
+                now = self.ledger.store.now()
+                task = self._free(job, now)
+        if at is not None:
+            if task is None or task.slice != at.n:
+                return Step("stale", job, self.here(job))
+            if task.lease > now or not self._in_turn(job, task):
+                task = None
         if task is None:
             if job.phase == "map":
                 want(self.ledger.store, job)
             return self._busy(job, self.here(job), driver)
-        others = self._short(job, task)
+        others = self._short(job, task, now)
         task = engine.swallow(task, others) if others else task
         seconds = 2 * self.recipe.slice_seconds + 2
         joins = [place(task), *map(gone, others), *([joining(task)] if joining else [])]
-        claimed = self.ledger.claim(task, seconds, driver, *joins)
+        claimed = self.ledger.claim(task, seconds, driver, *joins, now=now)
         if claimed is None:
             return Step("lost", job, self.here(job))
         return Claimed(job, claimed, seconds)
@@ -138,15 +141,21 @@ class Stepper:
         """Return the slice a lane should ask for: a free one, or else one that is leased."""
         if job.state != "running":
             return None
-        task = self._free(job) or next(self.ledger.tasks(job, "open"), None)
+        task = self._free(job, self.ledger.store.now())
+        task = task or next(self.ledger.tasks(job, "open"), None)
         return Address(task.phase, task.shard, task.slice) if task else None
 
-    def _free(self, job: Job) -> Task | None:
+    def _asked(self, job: Job, at: Address | None, now: float) -> Task | None:
+        """Return the open task of the address; without one, a free task."""
+        if at is None:
+            return self._free(job, now)
+        return self.ledger.task(job, at.phase, at.shard) if at.phase == job.phase else None
+
+    def _free(self, job: Job, now: float) -> Task | None:
         """Choose a free shard: of two at random, near a place at random, that with more left.
 
         So lanes spread, and shards get on together. What runs alone comes last, in turn.
         """
-        now = self.ledger.store.now()
         wide = job.partitions if job.phase in ("merge", "reduce") else job.shards
         free: list[Task] = []
         if wide > _LOOK_AT // 2:  # else the first are about all there are, and cost one scan
@@ -172,13 +181,13 @@ class Stepper:
             return task
         return next(filter(engine.untouched, _unleased(tasks, now)), task)
 
-    def _short(self, job: Job, task: Task) -> list[Task]:
+    def _short(self, job: Job, task: Task, now: float) -> list[Task]:
         """Return the shards behind a short one that a slice has time for too."""
         fit = self.tuned.fit(task) if engine.untouched(task) else 0
         if fit < 2 or wanted(self.ledger.store, job):
             return []
         tasks = list(self.ledger.near(job, task.shard, 2 * _LOOK_AT))
-        share = _share(tasks, self.ledger.store.now())
+        share = _share(tasks, now)
         return engine.behind(task, tasks, min(fit, share) - 1)
 
     def _in_turn(self, job: Job, task: Task) -> bool:

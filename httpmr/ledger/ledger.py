@@ -107,16 +107,18 @@ class Ledger:
         found = chain(scan(here, stop, limit=limit), scan(start, here, limit=limit))
         yield from present(job, islice(found, limit))
 
-    def claim(self, task: Task, seconds: float, driver: str = "", *joins: Join) -> Task | None:
+    def claim(
+        self, task: Task, seconds: float, driver: str = "", *joins: Join, now: float | None = None
+    ) -> Task | None:
         """Lease the task for its next slice; None if another was faster or holds it.
 
         `seconds` is doubled for each lease that ran out since the last commit, up to ten
         minutes or what was asked for: a fixed lease would livelock on a record slower than itself.
         A task's note "patience" counts as so many more that ran out.
         The pace is halved at each: what held the lease may have been killed for taking too long.
-        `driver` is who asked, in a few words; `joins` add to the batch.
+        `driver` is who asked, in a few words; `joins` add to the batch; `now`: if just asked for.
         """
-        now = self.store.now()
+        now = self.store.now() if now is None else now
         if task.lease > now:
             return None
         taken_over = task.lease > 0
