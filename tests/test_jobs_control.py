@@ -13,7 +13,7 @@ from httpmr.errors import (
     Unfit,
     UnknownJob,
 )
-from httpmr.jobs import control
+from httpmr.jobs import Jobs, control
 from httpmr.jobs.deleted import KEPT
 from httpmr.sources import Memory
 from httpmr.stores import MemoryStore
@@ -163,6 +163,29 @@ class TestDelete:
         assert all(0 <= one - two <= 301 for one, two in pairwise(left))
         assert len(left) > 3 and stored_of(jobs.store, job) == []
         assert carried(jobs, kept).state == "done"
+
+    def test_where_no_garbage_was_none_is_looked_for_for_a_second(self):
+        clock, asked = Clock(), []
+
+        class Asked(MemoryStore):
+            def scan(self, start, stop, **how):
+                if start == keys.span(("garbage",))[0]:
+                    asked.append(clock.now)
+                return super().scan(start, stop, **how)
+
+        store = Asked(clock=clock)
+        jobs = Jobs(made(records=40).recipe, store, clock=clock)
+        job, other = jobs.start(), jobs.start()
+        began = clock.now
+        for _ in range(12):
+            jobs.step(job.id, budget=Budget.records(1))
+            clock.pass_(0.3)
+        assert [round(when - began, 1) for when in asked] == [0.0, 1.2, 2.4]
+        control.delete(jobs.ledger, other.record)  # as another process does
+        for _ in range(6):
+            jobs.step(job.id, budget=Budget.records(1))
+            clock.pass_(0.3)
+        assert garbage(store) == [] and stored_of(store, other) == []
 
     def test_a_slice_in_flight_leaves_nothing_behind(self):
         """Whenever it commits: the tasks go first, and it expects its own."""

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -163,8 +164,8 @@ def mark(id: str, what: str) -> Join:
     return lambda batch: batch.put(keys.pack(("garbage", id)), codec.dumps(what))
 
 
-def sweep(store: OrderedStore) -> int:
-    """Remove at most a page of what is marked as garbage; return how many entries.
+def sweep(store: OrderedStore) -> bool:
+    """Remove at most a page of what is marked as garbage; return whether anything was.
 
     A job's tasks go first, in commits of their own and until none is found, so that a slice
     still in flight meets a Conflict instead of leaving blocks behind.
@@ -180,12 +181,10 @@ def sweep(store: OrderedStore) -> int:
             batch.put(key, codec.dumps("data"))
         elif not found:
             batch.delete(key)
-        try:
+        with suppress(Conflict):  # another is at it
             store.commit(batch)
-        except Conflict:
-            return 0
-        return len(found)
-    return 0
+        return True
+    return False
 
 
 def _tasks(store: OrderedStore, id: str) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ Everything above this floor (the web, the command line) goes through here.
 """
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -31,8 +32,8 @@ from httpmr.recipe import Recipe
 from httpmr.state import ENDED, Plain
 from httpmr.state import Job as Record
 
-STEPPERS = 32
-"""Parameters that jobs had of late, whose recipes are kept."""
+STEPPERS = 32  # parameters that jobs had of late, whose recipes are kept
+CLEAN = 1.0  # seconds for which no garbage is looked for where there was none
 
 _log = logging.getLogger("httpmr.jobs")
 
@@ -62,6 +63,7 @@ class Jobs:
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._clock = clock
         self._steppers: dict[bytes, Stepper] = {}
+        self._clean = -math.inf  # until when no garbage is looked for
         self.then: Jobs | None = None
         """The Jobs of the next recipe, in a pipeline: each job here that is done has one there."""
 
@@ -192,8 +194,8 @@ class Jobs:
             return Step("stale", control.unmade(self.ledger, record, error.message), None)
         step = on(stepper)
         self.heard(step.job)
-        if step.did == "slice":
-            self._tidy(control.sweep, self.store)
+        if step.did == "slice" and self._clock() >= self._clean:
+            self._sweep()
         return step
 
     def heard(self, record: Record, since: float | None = None) -> None:
@@ -222,13 +224,20 @@ class Jobs:
 
     def _ended(self) -> None:
         self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
+        self._clean = -math.inf
 
-    def _tidy(self, work: Callable[..., object], *args: Any) -> None:
+    def _sweep(self) -> None:
+        """Remove some garbage; where there is none, it is not looked for again for a while."""
+        found = self._tidy(control.sweep, self.store)
+        self._clean = -math.inf if found else self._clock() + CLEAN
+
+    def _tidy(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do what any later request may do as well: no reason to fail this one."""
         try:
-            work(*args)
+            return work(*args)
         except StoreError as error:
             _log.info("tidying up is left for later: %s", error)
+        return None
 
     # Control
 
@@ -260,7 +269,7 @@ class Jobs:
         """Remove a job in any state, with all it has stored; `deleted` remembers that."""
         control.delete(self.ledger, self._record(id), by)
         _log.info("job %s is deleted%s", id, f" by {by}" if by else "")
-        self._tidy(control.sweep, self.store)
+        self._sweep()
 
     # Links
 
