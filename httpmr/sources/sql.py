@@ -147,8 +147,14 @@ class SQLTable(Walk):
 
     def _passing(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
-        query = self._between(shape.walked, shape.walked, after, until, operator.lt)
-        return query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
+        query = self._between(shape.walked, shape.walked, after, None, operator.lt)
+        passed = query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
+        if until is None:
+            return passed
+        # The bound is compared with the one row that is found, not with each on the way there.
+        found = passed.subquery()
+        key, dialect = tuple(found.c), self.engine.dialect.name
+        return sqlalchemy.select(found).where(sql.bound(key, "httpmr_until", operator.lt, dialect))
 
     def _any(self, after: Any, until: Any) -> bool:
         key, walked = self._shape().key, self._shape().walked
