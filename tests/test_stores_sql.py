@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import event, exc
 
 from httpmr import sql
-from httpmr.errors import RecipeError, StoreFull, Unavailable, Uncertain
+from httpmr.errors import Conflict, RecipeError, StoreFull, Unavailable, Uncertain
 from httpmr.interfaces import VALUE_BYTES, Batch
 from httpmr.sql import dialects
 from httpmr.sql.engines import reader
@@ -264,6 +264,41 @@ def test_what_listens_to_an_engine_hears_what_is_read(store):
     finally:
         event.remove(pooled, "before_cursor_execute", hear)
     assert [statement.split()[0] for statement in heard].count("SELECT") == 2
+
+
+def test_to_change_one_value_takes_one_statement(store):
+    put(store, {b"a": b"1"})
+    heard = []
+
+    def hear(_connection, _cursor, statement, *_args):
+        heard.append(statement.split()[0])
+
+    engine = sql.engine(store.url)
+    event.listen(engine, "before_cursor_execute", hear)
+    batch = Batch()
+    batch.expect(b"a", b"1")
+    batch.put(b"a", b"2")
+    try:
+        store.commit(batch)
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    assert heard == ["UPDATE"]
+    assert everything(store) == {b"a": b"2"}
+
+
+def test_an_engine_that_moves_tables_is_asked_by_sqlalchemy_alone(sqlite_url):
+    engine = sqlalchemy.create_engine(sqlite_url)
+    store = SQLStore(engine.execution_options(schema_translate_map={None: "main"}))
+    put(store, {b"a": b"1", b"b": b"1"})
+    for before, after in [(b"1", b"2"), (b"2", b"3")]:
+        batch = Batch()
+        batch.expect(b"a", before)
+        batch.put(b"a", after)
+        store.commit(batch)
+    with pytest.raises(Conflict):
+        store.commit(batch)
+    assert everything(store) == {b"a": b"3", b"b": b"1"}
+    engine.dispose()
 
 
 def end_all(url):

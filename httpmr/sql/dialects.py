@@ -58,7 +58,6 @@ def made(url: URL, reader: bool = False) -> Engine:
     engine = _created(url, options)
     if kind == "sqlite":
         event.listen(engine, "connect", _set_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "checkin", _rested)
         event.listen(engine, "checkout", partial(_awake, engine.dialect))
@@ -83,11 +82,6 @@ def _created(url: URL, options: dict[str, Any]) -> Engine:
 def _set_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the module's own BEGINs come too late
     connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    if connection.get_execution_options().get("sqlite_begin", True):
-        begin_to_read(connection)
 
 
 def begin_to_read(connection: sqlalchemy.Connection) -> None:

@@ -1,7 +1,7 @@
-"""A select that is executed many times: worded once, and given to the driver as it is.
+"""A statement that is executed many times: worded once, and given to the driver as it is.
 
-SQLAlchemy takes as long over a statement as a driver over two hundred rows. Which rows are
-selected is not known here.
+SQLAlchemy takes as long over a statement as a driver over two hundred rows. What is selected or
+changed is not known here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,11 @@ from sqlalchemy.engine import Engine
 from httpmr.sql.engines import reader
 from httpmr.sql.transactions import translated
 
+Statement = sqlalchemy.Select[Any] | sqlalchemy.Insert | sqlalchemy.Update
+
 
 class Prepared:
-    """A select in the words of an engine's driver."""
+    """A statement in the words of an engine's driver."""
 
     def __init__(
         self, engine: Engine, text: str, names: Sequence[str] | None, fixed: Mapping[str, Any]
@@ -33,14 +35,12 @@ class Prepared:
         """
         with translated(), reader(self.engine).connect() as connection:
             # One statement needs no transaction, which on SQLite would be two more.
-            return self.within(connection.execution_options(sqlite_begin=None), values)
+            return self.within(connection, values)
 
     def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return all rows, as a part of the connection's transaction."""
-        given = {**self.fixed, **values}
-        parameters = given if self.names is None else tuple(given[name] for name in self.names)
         # By way of SQLAlchemy, which tells listeners, and lets go of what broke in the middle.
-        result = connection.exec_driver_sql(self.text, parameters)
+        result = connection.exec_driver_sql(self.text, self._given(values))
         cursor: Any = result.cursor
         try:
             rows: Sequence[Any] = cursor.fetchall()  # without an object of SQLAlchemy's for each
@@ -51,6 +51,19 @@ class Prepared:
             raise
         result.close()
         return rows
+
+    def change(self, connection: sqlalchemy.Connection, *values: Mapping[str, Any]) -> int:
+        """Change rows as a part of the connection's transaction; return how many it were.
+
+        With several `values` the statement is executed for each, and the number is unknown.
+        """
+        given = [self._given(each) for each in values]
+        result = connection.exec_driver_sql(self.text, given if len(given) > 1 else given[0])
+        return result.rowcount
+
+    def _given(self, values: Mapping[str, Any]) -> Any:
+        given = {**self.fixed, **values}
+        return given if self.names is None else tuple(given[name] for name in self.names)
 
 
 def _told(connection: sqlalchemy.Connection, cursor: Any, error: Exception) -> exc.StatementError:
@@ -63,12 +76,10 @@ def _told(connection: sqlalchemy.Connection, cursor: Any, error: Exception) -> e
     return exc.DBAPIError.instance(None, None, error, base, connection_invalidated=lost)
 
 
-def prepared(
-    query: sqlalchemy.Select[Any], engine: Engine, binary: bool = False
-) -> Prepared | None:
-    """Return a select prepared; None if SQLAlchemy must see to some of it each time.
+def prepared(query: Statement, engine: Engine, binary: bool = False) -> Prepared | None:
+    """Return a statement prepared; None if SQLAlchemy must see to some of it each time.
 
-    `binary`: all that it is asked by is bytes or numbers, which every driver takes as they are.
+    `binary`: all that it is given is bytes or numbers, which every driver takes as they are.
     """
     dialect = engine.dialect
     if "schema_translate_map" in engine.get_execution_options():

@@ -32,7 +32,6 @@ def writing(engine: Engine) -> Iterator[sqlalchemy.Connection]:
     Raises Unavailable or StoreFull (nothing happened), or Uncertain where COMMIT was not answered.
     """
     with translated(), engine.connect() as connection:
-        connection = connection.execution_options(sqlite_begin=None)
         transaction = _begin(connection, begin_to_write)
         yield connection
         try:
@@ -65,8 +64,8 @@ def _begin(
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
-            # An engine that is not ours begins at its first write. That is no snapshot, and who
-            # comes to write only then is refused at once where another was quicker.
+            # It would begin at its first write. That is no snapshot, and who comes to write only
+            # then is refused at once where another was quicker.
             begin(connection)
     return transaction
 

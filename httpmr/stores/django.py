@@ -56,7 +56,7 @@ class DjangoStore(TableStore):
         return statement.format(key=key, value=value, table=table)
 
     def _run(self, own: Any, statement: str, values: Sequence[Any] = (), many: bool = False) -> Any:
-        """Execute a statement, and return all rows where it gives any.
+        """Execute a statement; return all rows where it gives any, or how many it changed.
 
         It passes by the log that Django keeps of statements where DEBUG is set, for their values
         are large, and nobody reads them.
@@ -68,7 +68,7 @@ class DjangoStore(TableStore):
                 plain.executemany(words, values)
             else:
                 plain.execute(words, values)
-            return plain.fetchall() if plain.description else []
+            return plain.fetchall() if plain.description else plain.rowcount
 
     def _entries(self, own: Any, statement: str, values: Sequence[Any]) -> Entries:
         return [(bytes(key), bytes(value)) for key, value in self._run(own, statement, values)]
@@ -128,6 +128,10 @@ class DjangoStore(TableStore):
     def _locked(self, connection: Any, keys: list[bytes]) -> dict[bytes, bytes]:
         locking = "" if connection.vendor == "sqlite" else "FOR UPDATE"
         return self._among(connection, keys, f"ORDER BY {{key}} {locking}")
+
+    def _changed(self, connection: Any, key: bytes, before: bytes, after: bytes) -> bool:
+        statement = "UPDATE {table} SET {value} = %s WHERE {key} = %s AND {value} = %s"
+        return bool(self._run(connection, statement, [after, key, before]) == 1)
 
     def _delete(self, connection: Any, keys: list[bytes]) -> None:
         self._run(connection, f"DELETE FROM {{table}} WHERE {{key}} IN ({_marks(keys)})", keys)

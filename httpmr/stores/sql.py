@@ -9,10 +9,12 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Insert,
     LargeBinary,
     MetaData,
     Select,
     Table,
+    Update,
     bindparam,
     delete,
     exc,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    update,
 )
 
 from httpmr import sql
@@ -70,11 +73,13 @@ class SQLStore(TableStore):
         self._delete_those = delete(self._table).where(among)
         self._insert_one = insert(self._table)
         self._upsert_one = sql.upsert(self._table, ["key"], ["value"], self._kind)
+        expected = (key == bindparam("httpmr_key"), value == bindparam("before"))
+        self._change_one = update(self._table).where(*expected).values(value=bindparam("after"))
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
         self._of_some: dict[tuple[int, bool], Select[Any]] = {}
-        self._worded: dict[Select[Any], sql.Prepared | None] = {}
+        self._worded: dict[sql.Statement, sql.Prepared | None] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         if len(keys) <= _WORDED:
@@ -117,7 +122,7 @@ class SQLStore(TableStore):
             self._of_some[count, lock] = locking if lock else made
         return self._of_some[count, lock]
 
-    def _prepared(self, statement: Select[Any]) -> sql.Prepared | None:
+    def _prepared(self, statement: sql.Statement) -> sql.Prepared | None:
         if statement not in self._worded:
             self._worded[statement] = sql.prepared(statement, self._engine, binary=True)
         return self._worded[statement]
@@ -132,17 +137,30 @@ class SQLStore(TableStore):
                 return dict(_entries(prepared.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
+    def _changed(self, connection: Connection, key: bytes, before: bytes, after: bytes) -> bool:
+        values = {"httpmr_key": key, "before": before, "after": after}
+        return self._done(connection, self._change_one, values) == 1
+
     def _delete(self, connection: Connection, keys: list[bytes]) -> None:
         connection.execute(self._delete_those, {"keys": keys})
 
     def _insert(self, connection: Connection, entries: Entries) -> None:
         try:
-            connection.execute(self._insert_one, _parameters(entries))
+            self._done(connection, self._insert_one, *_parameters(entries))
         except exc.IntegrityError as error:
             raise Conflict("a key is there that was expected absent") from error
 
     def _upsert(self, connection: Connection, entries: Entries) -> None:
-        connection.execute(self._upsert_one, _parameters(entries))
+        self._done(connection, self._upsert_one, *_parameters(entries))
+
+    def _done(
+        self, connection: Connection, statement: Insert | Update, *values: dict[str, bytes]
+    ) -> int:
+        """Write; return how many rows were there, if it is executed once."""
+        prepared = self._prepared(statement)
+        if prepared:
+            return prepared.change(connection, *values)
+        return connection.execute(statement, list(values)).rowcount
 
     def _ask(self, connection: Connection) -> None:
         connection.execute(text("SELECT 1"))  # PostgreSQL would refuse
@@ -165,7 +183,6 @@ class SQLStore(TableStore):
         if self._kind == "sqlite":
             with sql.translated(), self._engine.connect() as connection:
                 # Not within a transaction. It stays with the file.
-                connection = connection.execution_options(sqlite_begin=None)
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         if not self._exists():
             try:
