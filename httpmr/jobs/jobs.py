@@ -4,7 +4,6 @@ Everything above this floor (the web, the command line) goes through here.
 """
 
 import logging
-import math
 import random
 import time
 from collections.abc import Callable
@@ -63,7 +62,7 @@ class Jobs:
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._clock = clock
         self._steppers: dict[bytes, Stepper] = {}
-        self._clean = -math.inf  # until when no garbage is looked for
+        self._clean = 0.0  # until when no garbage is looked for
         self.then: Jobs | None = None
         """The Jobs of the next recipe, in a pipeline: each job here that is done has one there."""
 
@@ -224,12 +223,11 @@ class Jobs:
 
     def _ended(self) -> None:
         self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
-        self._clean = -math.inf
+        self._clean = 0.0
 
     def _sweep(self) -> None:
         """Remove some garbage; where there is none, it is not looked for again for a while."""
-        found = self._tidy(control.sweep, self.store)
-        self._clean = -math.inf if found else self._clock() + CLEAN
+        self._clean = 0.0 if self._tidy(control.sweep, self.store) else self._clock() + CLEAN
 
     def _tidy(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do what any later request may do as well: no reason to fail this one."""
