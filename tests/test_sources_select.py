@@ -239,10 +239,10 @@ def test_statements_are_built_once_and_pages_are_found_by_the_index(url, monkeyp
         next(source.read(n, 30))
     assert len({id(query) for _, query, *_ in seen}) == 1
     _, query, values = seen[-1]
-    assert isinstance(query, sql.Prepared), "rows come as the driver gives them"
+    assert isinstance(query, sql.Worded), "rows come as the driver gives them"
     if url.startswith("sqlite"):
         explain = f"EXPLAIN QUERY PLAN {query.text}"
-        plan = sql.Prepared(query.engine, explain, query.names, query.fixed).fetch(values)
+        plan = sql.Worded(query.engine, explain, query.names, query.fixed).fetch(values)
         told = " ".join(str(row[-1]) for row in plan)
         assert "SEARCH orders" in told
         assert "TEMP B-TREE" not in told and "MATERIALIZE" not in told

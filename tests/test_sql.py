@@ -527,27 +527,49 @@ def test_what_is_prepared_gives_rows_as_the_driver_does(database_url):
     assert [tuple(map(int, row)) for row in query.fetch({"n": 1})] == [(2, 1)]
 
 
-def test_what_sqlalchemy_must_see_to_is_not_prepared(sqlite_url):
+def test_what_sqlalchemy_must_see_to_is_left_to_it(sqlite_url):
     engine = sql.engine(sqlite_url)
     column = sqlalchemy.column("n", sqlalchemy.Integer)
-    assert sql.prepared(sqlalchemy.select(column), engine)
-    assert sql.prepared(sqlalchemy.select(column).where(column.in_([1, 2])), engine) is None
+
+    def worded(query, engine=engine, **how):
+        return isinstance(sql.prepared(query, engine, **how), sql.Worded)
+
+    assert worded(sqlalchemy.select(column))
+    assert not worded(sqlalchemy.select(column), plain=False)
+    assert not worded(sqlalchemy.select(column).where(column.in_([1, 2])))
     # A time is not written so by the driver.
     when = sqlalchemy.bindparam("when", type_=sqlalchemy.DateTime)
-    later = sqlalchemy.select(column).where(sqlalchemy.column("t") > when)
-    assert sql.prepared(later, engine) is None
+    assert not worded(sqlalchemy.select(column).where(sqlalchemy.column("t") > when))
     moved = engine.execution_options(schema_translate_map={None: "other"})
-    assert sql.prepared(sqlalchemy.select(column), moved) is None
+    assert not worded(sqlalchemy.select(column), moved)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_is_prepared_changes_rows_and_counts_them(database_url, plain):
+    engine = sql.engine(database_url)
+    table = sqlalchemy.Table("t", sqlalchemy.MetaData(), sqlalchemy.Column("n", sqlalchemy.Integer))
+    n, least, by = table.c.n, *map(sqlalchemy.bindparam, ("least", "added"))
+    add = sql.prepared(sqlalchemy.insert(table), engine, plain)
+    move = sql.prepared(sqlalchemy.update(table).where(n >= least).values(n=n + by), engine, plain)
+    look = sql.prepared(sqlalchemy.select(n).order_by(n), engine, plain)
+    with sql.writing(engine) as connection:
+        table.create(connection)
+        add.change(connection, {"n": 1}, {"n": 2}, {"n": 3})
+        add.change(connection, {"n": 4})
+        assert move.change(connection, {"least": 3, "added": 10}) == 2
+        assert move.change(connection, {"least": 99, "added": 10}) == 0
+        assert [n for (n,) in look.within(connection, {})] == [1, 2, 13, 14]
+    assert [n for (n,) in look.fetch({})] == [1, 2, 13, 14]
 
 
 def test_errors_of_what_is_prepared_are_told_as_others(tmp_path):
     url = f"sqlite:///{tmp_path}/busy.db?timeout=0"
     engine = sql.engine(url)
     with pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
-        sql.Prepared(engine, "SELECT * FROM nowhere", [], {}).fetch({})
+        sql.Worded(engine, "SELECT * FROM nowhere", [], {}).fetch({})
     with sql.writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
-    query = sql.Prepared(engine, "SELECT n FROM t", [], {})
+    query = sql.Worded(engine, "SELECT n FROM t", [], {})
     other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Unavailable, match="busy"):
@@ -561,5 +583,5 @@ def test_a_connection_that_is_lost_is_let_go(database_url):
     engine = sql.engine(database_url)
     killed = "SELECT pg_terminate_backend(pg_backend_pid())"
     with pytest.raises(Unavailable):
-        sql.Prepared(engine, killed, None, {}).fetch({})
-    assert sql.Prepared(engine, "SELECT 1", None, {}).fetch({}) == [(1,)]
+        sql.Worded(engine, killed, None, {}).fetch({})
+    assert sql.Worded(engine, "SELECT 1", None, {}).fetch({}) == [(1,)]

@@ -75,7 +75,7 @@ class SQLTable(Walk):
         self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
         # That are asked again and again: {(what makes it, what it is bounded by): the statement}.
-        self._queries: dict[tuple[_Made, bool, bool], sql.Prepared | sqlalchemy.Select[Any]] = {}
+        self._queries: dict[tuple[_Made, bool, bool], sql.Prepared] = {}
 
     def read(self, after: Any, until: Any) -> Iterator[Pair]:
         return each(self.read_many(after, until))
@@ -132,12 +132,12 @@ class SQLTable(Walk):
         if shape.nullable:
             missing = sqlalchemy.or_(*(column.is_(None) for column in shape.nullable))
             nulls = sqlalchemy.select(*shape.key).where(missing)
-            if self._fetch(_wanted(nulls, self._outside).limit(1)):
+            if self._once(_wanted(nulls, self._outside).limit(1)):
                 raise self._null()
         # Rows without a key are left out; where they are wanted, they have just been refused.
         keys = sqlalchemy.select(*shape.walked).where(*shape.filled)
         backwards = keys.order_by(*(column.desc() for column in shape.walked))
-        rows = self._fetch(backwards.limit(1))
+        rows = self._once(backwards.limit(1))
         return self._plain(rows[0]) if rows else None
 
     def _nth(self, after: Any, until: Any, n: int) -> Any:
@@ -161,7 +161,7 @@ class SQLTable(Walk):
         if self.where is None and walked is key:
             return True
         query = self._between(key, key, after, until, operator.le)
-        return bool(self._fetch(_wanted(query, self._outside).limit(1), self._values(after, until)))
+        return bool(self._once(_wanted(query, self._outside).limit(1), self._values(after, until)))
 
     def _between(
         self, columns: sql.Columns, key: sql.Columns, after: Any, until: Any, below: sql.Compare
@@ -181,21 +181,18 @@ class SQLTable(Walk):
         """Fetch by the statement that `made` makes; SQLAlchemy takes its time to build one."""
         form = made, after is None, until is None
         if form not in self._queries:
-            query = made(after, until)
-            prepared = sql.prepared(query, self.engine) if self._shape().plain else None
-            self._queries[form] = prepared or query
+            query, plain = made(after, until), self._shape().plain
+            self._queries[form] = sql.prepared(query, self.engine, plain)
         return self._fetch(self._queries[form], {**self._values(after, until), **values})
 
-    def _fetch(
-        self,
-        query: sql.Prepared | sqlalchemy.Select[Any],
-        values: dict[str, Any] | None = None,
+    def _once(
+        self, query: sqlalchemy.Select[Any], values: Mapping[str, Any] | None = None
     ) -> Sequence[Any]:
+        return self._fetch(sql.prepared(query, self.engine, plain=False), values or {})
+
+    def _fetch(self, query: sql.Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
         try:
-            if isinstance(query, sql.Prepared):
-                return query.fetch(values or {})
-            with sql.reading(self.engine) as connection:
-                return connection.execute(query, values).fetchall()
+            return query.fetch(values)
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error

@@ -7,7 +7,7 @@
 
     reading(engine)                a connection to read with, for the length of a `with` block
     writing(engine)                the same as one transaction, committed when the block ends
-    prepared(query, engine)        a statement that is executed many times, or None
+    prepared(query, engine)        a statement that is executed many times
     translated()                   the database's errors as httpmr's own
 
     table(engine, name, Error)     a table as the database describes it now
@@ -26,13 +26,13 @@
     UPSERTS                        the dialects that have one
 
     Database                       what names a database: a URL, or an Engine
-    Columns, Compare, Prepared, Shape, Statement   types of what these take and return
+    Columns, Compare, Prepared, Shape, Statement, Worded   types of what these take and return
 
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
 """
 
 from httpmr.sql.engines import Database, close, engine, forked, identity
-from httpmr.sql.prepared import Prepared, Statement, prepared
+from httpmr.sql.prepared import Prepared, Statement, Worded, prepared
 from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import Shape, shape
 from httpmr.sql.statements import UPSERTS, Columns, Compare, bound, parts, upsert
@@ -47,6 +47,7 @@ __all__ = [
     "Prepared",
     "Shape",
     "Statement",
+    "Worded",
     "bound",
     "called",
     "check_columns",

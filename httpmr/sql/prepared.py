@@ -12,13 +12,37 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
 from httpmr.sql.engines import reader
-from httpmr.sql.transactions import translated
+from httpmr.sql.transactions import reading, translated
 
 Statement = sqlalchemy.Select[Any] | sqlalchemy.Insert | sqlalchemy.Update
 
 
 class Prepared:
-    """A statement in the words of an engine's driver."""
+    """A statement that SQLAlchemy sees to each time."""
+
+    def __init__(self, engine: Engine, statement: Statement) -> None:
+        self.engine = engine
+        self.statement = statement
+
+    def fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows of one snapshot. Errors are those of `reading`."""
+        with reading(self.engine) as connection:
+            return self.within(connection, values)
+
+    def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows, as a part of the connection's transaction."""
+        return connection.execute(self.statement, values).fetchall()
+
+    def change(self, connection: sqlalchemy.Connection, *values: Mapping[str, Any]) -> int:
+        """Change rows as a part of the connection's transaction; return how many it were.
+
+        With several `values` the statement is executed for each, and the number is unknown.
+        """
+        return connection.execute(self.statement, list(values)).rowcount
+
+
+class Worded(Prepared):
+    """A statement in the words of an engine's driver, which gives its rows as they are."""
 
     def __init__(
         self, engine: Engine, text: str, names: Sequence[str] | None, fixed: Mapping[str, Any]
@@ -29,16 +53,11 @@ class Prepared:
         self.fixed = fixed  # the parameters that are the same each time
 
     def fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows of one snapshot, as the driver gives them.
-
-        Errors are those of `reading`.
-        """
+        # One statement needs no transaction, which on SQLite would be two more.
         with translated(), reader(self.engine).connect() as connection:
-            # One statement needs no transaction, which on SQLite would be two more.
             return self.within(connection, values)
 
     def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows, as a part of the connection's transaction."""
         # By way of SQLAlchemy, which tells listeners, and lets go of what broke in the middle.
         result = connection.exec_driver_sql(self.text, self._given(values))
         cursor: Any = result.cursor
@@ -53,10 +72,6 @@ class Prepared:
         return rows
 
     def change(self, connection: sqlalchemy.Connection, *values: Mapping[str, Any]) -> int:
-        """Change rows as a part of the connection's transaction; return how many it were.
-
-        With several `values` the statement is executed for each, and the number is unknown.
-        """
         given = [self._given(each) for each in values]
         result = connection.exec_driver_sql(self.text, given if len(given) > 1 else given[0])
         return result.rowcount
@@ -76,18 +91,20 @@ def _told(connection: sqlalchemy.Connection, cursor: Any, error: Exception) -> e
     return exc.DBAPIError.instance(None, None, error, base, connection_invalidated=lost)
 
 
-def prepared(query: Statement, engine: Engine, binary: bool = False) -> Prepared | None:
-    """Return a statement prepared; None if SQLAlchemy must see to some of it each time.
+def prepared(
+    statement: Statement, engine: Engine, plain: bool = True, binary: bool = False
+) -> Prepared:
+    """Return a statement prepared: worded, unless SQLAlchemy must see to some of it each time.
 
-    `binary`: all that it is given is bytes or numbers, which every driver takes as they are.
+    `plain`: what comes of it is wanted as the driver gives it. `binary`: all that it is given is
+    bytes or numbers, which every driver takes as they are.
     """
+    if not plain or "schema_translate_map" in engine.get_execution_options():
+        return Prepared(engine, statement)
     dialect = engine.dialect
-    if "schema_translate_map" in engine.get_execution_options():
-        return None
-    compiled = query.compile(dialect=dialect)
+    compiled = statement.compile(dialect=dialect)
     kinds = [parameter.type.dialect_impl(dialect) for parameter in compiled.binds.values()]
-    if not binary and any(kind.bind_processor(dialect) for kind in kinds):
-        return None
-    if compiled.literal_execute_params or compiled.post_compile_params:
-        return None
-    return Prepared(engine, str(compiled), compiled.positiontup, compiled.params)
+    processed = not binary and any(kind.bind_processor(dialect) for kind in kinds)
+    if processed or compiled.literal_execute_params or compiled.post_compile_params:
+        return Prepared(engine, statement)
+    return Worded(engine, str(compiled), compiled.positiontup, compiled.params)

@@ -9,12 +9,10 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    Insert,
     LargeBinary,
     MetaData,
     Select,
     Table,
-    Update,
     bindparam,
     delete,
     exc,
@@ -79,7 +77,7 @@ class SQLStore(TableStore):
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
         self._of_some: dict[tuple[int, bool], Select[Any]] = {}
-        self._worded: dict[sql.Statement, sql.Prepared | None] = {}
+        self._known: dict[sql.Statement, sql.Prepared] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         if len(keys) <= _WORDED:
@@ -107,11 +105,7 @@ class SQLStore(TableStore):
         return self._fetched(statement, {"start": start, "stop": stop, "size": size})
 
     def _fetched(self, statement: Select[Any], values: dict[str, Any]) -> Entries:
-        prepared = self._prepared(statement)
-        if prepared:
-            return _entries(prepared.fetch(values))
-        with sql.reading(self._engine) as connection:
-            return _entries(connection.execute(statement, values))
+        return _entries(self._prepared(statement).fetch(values))
 
     def _some(self, count: int, lock: bool = False) -> Select[Any]:
         """Return the select of so many keys, made when it is first asked for."""
@@ -122,45 +116,35 @@ class SQLStore(TableStore):
             self._of_some[count, lock] = locking if lock else made
         return self._of_some[count, lock]
 
-    def _prepared(self, statement: sql.Statement) -> sql.Prepared | None:
-        if statement not in self._worded:
-            self._worded[statement] = sql.prepared(statement, self._engine, binary=True)
-        return self._worded[statement]
+    def _prepared(self, statement: sql.Statement) -> sql.Prepared:
+        if statement not in self._known:
+            self._known[statement] = sql.prepared(statement, self._engine, binary=True)
+        return self._known[statement]
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return sql.writing(self._engine)
 
     def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
         if 0 < len(keys) <= _WORDED:
-            prepared = self._prepared(self._some(len(keys), lock=True))
-            if prepared:
-                return dict(_entries(prepared.within(connection, _named(keys))))
+            lock = self._prepared(self._some(len(keys), lock=True))
+            return dict(_entries(lock.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
     def _changed(self, connection: Connection, key: bytes, before: bytes, after: bytes) -> bool:
         values = {"httpmr_key": key, "before": before, "after": after}
-        return self._done(connection, self._change_one, values) == 1
+        return self._prepared(self._change_one).change(connection, values) == 1
 
     def _delete(self, connection: Connection, keys: list[bytes]) -> None:
         connection.execute(self._delete_those, {"keys": keys})
 
     def _insert(self, connection: Connection, entries: Entries) -> None:
         try:
-            self._done(connection, self._insert_one, *_parameters(entries))
+            self._prepared(self._insert_one).change(connection, *_parameters(entries))
         except exc.IntegrityError as error:
             raise Conflict("a key is there that was expected absent") from error
 
     def _upsert(self, connection: Connection, entries: Entries) -> None:
-        self._done(connection, self._upsert_one, *_parameters(entries))
-
-    def _done(
-        self, connection: Connection, statement: Insert | Update, *values: dict[str, bytes]
-    ) -> int:
-        """Write; return how many rows were there, if it is executed once."""
-        prepared = self._prepared(statement)
-        if prepared:
-            return prepared.change(connection, *values)
-        return connection.execute(statement, list(values)).rowcount
+        self._prepared(self._upsert_one).change(connection, *_parameters(entries))
 
     def _ask(self, connection: Connection) -> None:
         connection.execute(text("SELECT 1"))  # PostgreSQL would refuse
