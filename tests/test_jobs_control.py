@@ -187,6 +187,17 @@ class TestDelete:
             clock.pass_(0.3)
         assert garbage(store) == [] and stored_of(store, other) == []
 
+    def test_a_clock_that_goes_back_does_not_stop_the_sweeping(self):
+        clock = Clock()
+        jobs = Jobs(made(records=40).recipe, MemoryStore(clock=clock), clock=clock)
+        job, other = jobs.start(), jobs.start()
+        jobs.step(job.id, budget=Budget.records(1))
+        control.delete(jobs.ledger, other.record)
+        for _ in range(6):
+            clock.pass_(-100)
+            jobs.step(job.id, budget=Budget.records(1))
+        assert garbage(jobs.store) == [] and stored_of(jobs.store, other) == []
+
     def test_a_slice_in_flight_leaves_nothing_behind(self):
         """Whenever it commits: the tasks go first, and it expects its own."""
 

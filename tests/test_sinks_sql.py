@@ -444,6 +444,20 @@ def test_its_name_shows_no_password():
     assert repr(sink) == f"SQLTable({shown}, value=('n', 'm'), mode='update')"
 
 
+def test_a_database_in_memory_has_one_connection_and_whole_transactions():
+    execute("sqlite://", "CREATE TABLE kept (word TEXT PRIMARY KEY, count INTEGER)")
+    sink = SQLTable("sqlite://", "kept", key="word", value="count")
+    batch = Batch()
+    sink.join([("the", 1)], SLICE, batch)
+    with pytest.raises(KeyboardInterrupt), sql.writing(sql.engine("sqlite://")) as connection:
+        for call in batch.calls:
+            call(connection)
+        raise KeyboardInterrupt
+    assert rows("sqlite://", "kept") == []
+    write(sink, ("the", 2))
+    assert rows("sqlite://", "kept") == [("the", 2)]
+
+
 def test_an_engine_of_the_users_own(database_url):
     engine = sqlalchemy.create_engine(database_url)
     execute(engine, "CREATE TABLE words (word VARCHAR(80) PRIMARY KEY, n INTEGER NOT NULL)")

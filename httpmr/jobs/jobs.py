@@ -32,7 +32,7 @@ from httpmr.state import ENDED, Plain
 from httpmr.state import Job as Record
 
 STEPPERS = 32  # parameters that jobs had of late, whose recipes are kept
-CLEAN = 1.0  # seconds for which no garbage is looked for where there was none
+CLEAN = 1.0  # seconds for which no more garbage is looked for where there was none to be found
 
 _log = logging.getLogger("httpmr.jobs")
 
@@ -62,7 +62,7 @@ class Jobs:
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._clock = clock
         self._steppers: dict[bytes, Stepper] = {}
-        self._clean = 0.0  # until when no garbage is looked for
+        self._clean = -CLEAN  # when there was no garbage
         self.then: Jobs | None = None
         """The Jobs of the next recipe, in a pipeline: each job here that is done has one there."""
 
@@ -193,7 +193,7 @@ class Jobs:
             return Step("stale", control.unmade(self.ledger, record, error.message), None)
         step = on(stepper)
         self.heard(step.job)
-        if step.did == "slice" and self._clock() >= self._clean:
+        if step.did == "slice" and not 0 <= self._clock() - self._clean < CLEAN:
             self._sweep()
         return step
 
@@ -223,11 +223,11 @@ class Jobs:
 
     def _ended(self) -> None:
         self._tidy(control.delete_old, self.ledger, self.recipe.name, self.recipe.keep)
-        self._clean = 0.0
+        self._clean = -CLEAN
 
     def _sweep(self) -> None:
         """Remove some garbage; where there is none, it is not looked for again for a while."""
-        self._clean = 0.0 if self._tidy(control.sweep, self.store) else self._clock() + CLEAN
+        self._clean = -CLEAN if self._tidy(control.sweep, self.store) else self._clock()
 
     def _tidy(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do what any later request may do as well: no reason to fail this one."""

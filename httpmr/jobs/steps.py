@@ -79,12 +79,13 @@ class Stepper:
         now = self.ledger.store.now()
         task = self._asked(job, at, now)
         if task is None:  # else the phase is not done
-            job, before = self._turned(job), job
-            if job.state != "running":
-                return Step("stale", job, None)
-            if at is None and job is not before:
+            turned = self._turned(job)
+            if turned.state != "running":
+                return Step("stale", turned, None)
+            if at is None and turned is not job:
                 now = self.ledger.store.now()
-                task = self._free(job, now)
+                task = self._free(turned, now)
+            job = turned
         if at is not None:
             if task is None or task.slice != at.n:
                 return Step("stale", job, self.here(job))

@@ -257,7 +257,8 @@ class Ledger:
         """Move the job on to the next phase if the present one has no open task.
 
         `following(job, done tasks)` -> (the next phase or None, its tasks). Anyone may call
-        this at any time: all compute the same, and the job's compare-and-set comes last.
+        this at any time: all compute the same, and the job's compare-and-set comes last. Where
+        nothing was to be turned, it is the same `job` that is returned.
         """
         if job.state != "running" or next(self.tasks(job, "open", limit=1), None):
             return job

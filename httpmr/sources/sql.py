@@ -151,7 +151,8 @@ class SQLTable(Walk):
         passed = query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
         if until is None:
             return passed
-        # The bound is compared with the one row that is found, not with each on the way there.
+        # The bound is compared with the one row that is found, not with each on the way there; at
+        # the end of a range, some of those may be beyond it.
         found = passed.subquery()
         key, dialect = tuple(found.c), self.engine.dialect.name
         return sqlalchemy.select(found).where(sql.bound(key, "httpmr_until", operator.lt, dialect))

@@ -64,8 +64,8 @@ def _begin(
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
-            # It would begin at its first write. That is no snapshot, and who comes to write only
-            # then is refused at once where another was quicker.
+            # Ours would not begin at all, another at its first write. That is no snapshot, and who
+            # comes to write only then is refused at once where another was quicker.
             begin(connection)
     return transaction
 

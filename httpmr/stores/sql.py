@@ -36,8 +36,8 @@ _WORDED = 16  # keys in one that is worded once
 class SQLStore(TableStore):
     """An ordered map in a table of SQLite, PostgreSQL, MariaDB or MySQL, made on first use.
 
-    `database` is a URL or an Engine. What is expected is locked in key order before anything is
-    written, and a batch that collides with another is tried again, for some seconds at most.
+    `database` is a URL or an Engine. A batch that collides with another is tried again, for some
+    seconds at most.
     """
 
     def __init__(
@@ -165,8 +165,8 @@ class SQLStore(TableStore):
     def _make_ready(self) -> None:
         """Make the table if it is not there. Another process may be doing the same."""
         if self._kind == "sqlite":
+            # Not within a transaction. It stays with the file.
             with sql.translated(), self._engine.connect() as connection:
-                # Not within a transaction. It stays with the file.
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         if not self._exists():
             try:

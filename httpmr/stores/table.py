@@ -20,6 +20,8 @@ FIRST_PAGE, LAST_PAGE, PAGE_BYTES = 16, 256, 1024 * 1024
 # How often and how long a batch that collides with another is tried.
 ATTEMPTS, PATIENCE, PAUSE, LONGEST_PAUSE = 12, 10.0, 0.01, 0.5
 
+SHORT = 64 * 1024  # bytes of a value that may as well be sent twice
+
 CLOCKS = {
     "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
     # In UTC, for local time comes twice in the hour that ends a summer.
@@ -34,8 +36,9 @@ Entries = list[tuple[bytes, bytes]]
 class TableStore(OrderedStore):
     """An ordered map in one table, of the columns `key` and `value`, made on first use.
 
-    What is expected is locked in key order before anything is written, and a batch that collides
-    with another is tried again, for some seconds at most.
+    What is expected is locked in key order before anything is written, or is one value, which is
+    changed if it is as expected. A batch that collides with another is tried again, for some
+    seconds at most.
     """
 
     def __init__(
@@ -124,11 +127,12 @@ class TableStore(OrderedStore):
     def _commit(self, batch: Batch) -> None:
         with self._writing() as connection:
             puts = dict(batch.puts)
-            only = _only(batch)
-            if only is None:
-                self._check(connection, batch)
-            elif not self._changed(connection, only, batch.expected[only] or b"", puts.pop(only)):
-                raise _unexpected(only)
+            if alone := _alone(batch):
+                key, before = alone
+                if not self._changed(connection, key, before, puts.pop(key)):
+                    raise _unexpected(key)
+            else:
+                self._compare(connection, batch)
             if gone := sorted(batch.deletes - batch.puts.keys()):
                 self._delete(connection, gone)
             new: Entries = []
@@ -147,7 +151,7 @@ class TableStore(OrderedStore):
             if batch.calls:
                 self._ask(connection)
 
-    def _check(self, connection: Any, batch: Batch) -> None:
+    def _compare(self, connection: Any, batch: Batch) -> None:
         found = self._locked(connection, sorted(batch.expected))
         for key, value in batch.expected.items():
             if found.get(key) != value:
@@ -172,16 +176,18 @@ class TableStore(OrderedStore):
         raise AssertionError("the last attempt returns or raises")
 
 
-def _only(batch: Batch) -> bytes | None:
-    """Return the key of a batch that expects one value alone, and changes it, as claims do.
+def _alone(batch: Batch) -> tuple[bytes, bytes] | None:
+    """Return the key and value of a batch that expects that one alone and changes it: a claim.
 
     The change is the check then, which saves a statement.
     """
     if len(batch.expected) != 1:
         return None
     ((key, before),) = batch.expected.items()
-    # To change it to what it is, is no change in the eyes of some drivers.
-    return None if before is None or batch.puts.get(key, before) == before else key
+    # To change it to what it is, is no change in the eyes of some drivers; and both are sent.
+    if before is None or len(before) > SHORT or batch.puts.get(key, before) == before:
+        return None
+    return key, before
 
 
 def _unexpected(key: bytes) -> Conflict:

@@ -102,9 +102,11 @@ class SQLTable(Sink):
 
     def _rows(self, pairs: Sequence[Pair]) -> Rows:
         parameters = [parameter(n) for n in range(len(self._columns))]
-        return [
+        found = [
             (key, dict(zip(parameters, parts, strict=True))) for key, parts in rows(self, pairs)
         ]
+        self._prepared()  # while no transaction waits for it, whose connection may be the only one
+        return found
 
     def _execute(self, connection: Connection, rows: Rows) -> None:
         error = self._refusal(connection, rows)
