@@ -79,8 +79,8 @@ def noted(folder: str, hurry: float) -> Callable:
 
     def leased(method):
         @wraps(method)
-        def lease(self, task, *args):
-            leased = method(self, task, *args)
+        def lease(self, task, *args, **given):
+            leased = method(self, task, *args, **given)
             if leased:
                 note(True, time.monotonic() + (leased.lease - self.store.now()) / hurry)
             return leased
