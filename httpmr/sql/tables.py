@@ -67,8 +67,8 @@ def counts(engine: Engine, table: sqlalchemy.Table, key: Sequence[str]) -> bool:
     if [column.name for column in table.primary_key] != list(key):
         return False
     with reading(engine) as connection:
-        index = "SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'"
-        return not connection.exec_driver_sql(index, (table.name,)).all()
+        index = "SELECT 1 FROM pragma_index_list(?, ?) WHERE origin = 'pk'"
+        return not connection.exec_driver_sql(index, (table.name, table.schema)).all()
 
 
 def listed(unique: set[frozenset[str]]) -> str:
