@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql
 
 from httpmr import sql
@@ -159,81 +157,6 @@ class TestTuples(SourceSuite):
     @pytest.fixture
     def expected(self):
         return [(n, (f"{n}", n)) for n in range(1, 31)]
-
-
-class TestTuplesWithoutTheKey(SourceSuite):
-    @pytest.fixture(params=[range(1, 31), [n * n for n in range(1, 31)], range(-21, 41, 2)])
-    def ids(self, request):
-        return list(request.param)
-
-    @pytest.fixture
-    def source(self, database_url, ids, monkeypatch):
-        monkeypatch.setattr(module, "FIRST_PAGE", 4)
-        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("title", sa.String(20))
-        create(database_url, *columns, rows=[{"id": n, "title": f"{n}"} for n in ids])
-        return SQLTable(database_url, "docs", key="id", columns=("title",), rows=tuple)
-
-    @pytest.fixture
-    def expected(self, ids):
-        return [(n, (f"{n}",)) for n in ids]
-
-
-@pytest.fixture(scope="module")
-def some(tmp_path_factory):
-    """A table of numbers, to be filled, and its source."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('some')}/some.db"
-    return url, numbers(url, 1, columns=("x",), rows=tuple)
-
-
-@given(
-    gone=st.sets(st.integers(-30, 30)),
-    ranges=st.lists(st.tuples(st.integers(-35, 35) | st.none(), st.integers(-35, 35)), min_size=1),
-)
-def test_keys_are_what_they_are_whatever_is_left_out(some, gone, ranges):
-    url, source = some
-    there = [n for n in range(-30, 31) if n not in gone]
-    with sql.writing(sql.engine(url)) as connection:
-        connection.exec_driver_sql("DELETE FROM docs")
-        for n in there:
-            connection.exec_driver_sql("INSERT INTO docs VALUES (?, ?)", (n, f"x{n}"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FIRST_PAGE", 2)
-        patch.setattr(module, "PAGE", 8)
-        for after, until in ranges:
-            wanted = [n for n in there if (after is None or n > after) and n <= until]
-            assert list(source.read(after, until)) == [(n, (f"x{n}",)) for n in wanted]
-
-
-def test_keys_that_leave_none_out_are_not_read(database_url, statements):
-    source = numbers(database_url, 5000, columns=("x",), rows=tuple)
-    assert [key for key, _ in source.read(None, 5000)] == list(range(1, 5001))
-    assert [len(rows[0]) for _, rows in statements] == [2, 1, 1, 1, 1, 1, 1]
-    with sql.writing(sql.engine(database_url)) as connection:
-        connection.execute(sa.text("DELETE FROM docs WHERE id > 2000 AND id % 2 = 0"))
-    statements.clear()
-    for after in range(2000, 5000, 1000):
-        assert [key for key, _ in source.read(after, after + 1000)] == list(
-            range(after + 1, after + 1000, 2)
-        )
-    guessed = [len(rows) for _, rows in statements if len(rows[0]) == 1]
-    assert guessed == [500, 32, 32], "those that leave some out are guessed by few"
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        "id INT PRIMARY KEY, x TEXT)",
-        "id INTEGER PRIMARY KEY DESC, x TEXT)",
-        "id INTEGER PRIMARY KEY, x TEXT) WITHOUT ROWID",
-        "n INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, x TEXT)",
-    ],
-)
-def test_a_column_of_sqlite_may_hold_what_is_no_whole_number(sqlite_url, table):
-    with sql.writing(sql.engine(sqlite_url)) as connection:
-        connection.exec_driver_sql(f"CREATE TABLE docs ({table}")
-        connection.exec_driver_sql("INSERT INTO docs (id, x) VALUES (1, 'a'), (1.5, 'b'), (3, 'c')")
-    source = SQLTable(sqlite_url, "docs", key="id", columns=("x",), rows=tuple)
-    assert list(source.read(0, 3)) == [(1, ("a",)), (1.5, ("b",)), (3, ("c",))]
 
 
 @pytest.mark.parametrize(

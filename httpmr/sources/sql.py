@@ -19,6 +19,7 @@ FIRST_PAGE, PAGE = 64, 2048
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
 
+Where = str | sqlalchemy.ColumnElement[bool] | None
 _Made = Callable[[Any, Any], sqlalchemy.Select[Any]]
 _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.Columns | None]
 
@@ -27,8 +28,7 @@ class SQLTable(Walk):
     """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
 
     `rows=tuple` gives each row as a tuple instead, its values in the order of `columns`: faster
-    where a mapper does little, most of all where keys are whole numbers that leave out none: those
-    are not read, but known from how many rows there are.
+    where a mapper does little, most of all with the key among them.
 
     `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
     a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
@@ -51,7 +51,7 @@ class SQLTable(Walk):
         *,
         key: str | Sequence[str],
         columns: Sequence[str] | None = None,
-        where: sql.Where = None,
+        where: Where = None,
         rows: type = dict,
     ) -> None:
         named = isinstance(table, sqlalchemy.Table) or (isinstance(table, str) and table)
@@ -74,7 +74,6 @@ class SQLTable(Walk):
         self._outside = None if inside else where
         self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
-        self._dense = 0  # rows whose keys are guessed at once: none, few, or as many as there are
         # That are asked again and again: {(what makes it, what it is bounded by): the statement}.
         self._queries: dict[tuple[_Made, bool, bool], sql.Prepared] = {}
 
@@ -85,25 +84,17 @@ class SQLTable(Walk):
         shape = self._shape()
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
-        dense = shape.exact and until is not None and self._dense
         while True:
-            end = min(after + min(limit, dense), until) if dense and after is not None else None
-            if end and len(rows := self._asked(self._run, after, end)) == end - after:
-                keys, last = list(range(after + 1, end + 1)), end == until
-                dense = self._dense = PAGE
-            else:
-                if end:  # other tables lose little by it
-                    dense, self._dense = 0, FIRST_PAGE
-                rows = self._asked(self._page, after, until, httpmr_page=limit)
-                keys, last = list(map(shape.key_of, rows)), len(rows) < limit
-                if not shape.exact or (after is None and shape.nullable):
-                    sound = self._sound(keys, after)
-                    if sound < len(keys):
-                        if shape.walked is shape.key:  # else no row of a key may be done before
-                            yield from self._some(keys[:sound], rows[:sound])
-                        self._checked(keys[sound], keys[sound - 1] if sound else after)
+            rows = self._asked(self._page, after, until, httpmr_page=limit)
+            keys = list(map(shape.key_of, rows))
+            if not shape.exact or (after is None and shape.nullable):
+                sound = self._sound(keys, after)
+                if sound < len(keys):
+                    if shape.walked is shape.key:  # else no row of a key may be done before
+                        yield from self._some(keys[:sound], rows[:sound])
+                    self._checked(keys[sound], keys[sound - 1] if sound else after)
             yield from self._some(keys, rows)
-            if last:
+            if len(rows) < limit:
                 self._limit = limit
                 return
             after = keys[-1]
@@ -119,13 +110,7 @@ class SQLTable(Walk):
     def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
         query = self._between(shape.columns, shape.key, after, until, operator.le)
-        return sql.filtered(query, self._outside).limit(sql.number("httpmr_page"))
-
-    def _run(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
-        """Select the rows of whole numbers in a row, without them."""
-        columns = self._shape().columns[: len(self.columns or ())]
-        query = self._between(columns, self._shape().key, after, until, operator.le)
-        return sql.filtered(query, self._outside)
+        return _wanted(query, self._outside).limit(_number("httpmr_page"))
 
     def _sound(self, keys: Sequence[Any], after: Any) -> int:
         """Return how many of the keys can be gone on after, from the first on."""
@@ -147,7 +132,7 @@ class SQLTable(Walk):
         if shape.nullable:
             missing = sqlalchemy.or_(*(column.is_(None) for column in shape.nullable))
             nulls = sqlalchemy.select(*shape.key).where(missing)
-            if self._once(sql.filtered(nulls, self._outside).limit(1)):
+            if self._once(_wanted(nulls, self._outside).limit(1)):
                 raise self._null()
         # Rows without a key are left out; where they are wanted, they have just been refused.
         keys = sqlalchemy.select(*shape.walked).where(*shape.filled)
@@ -163,7 +148,7 @@ class SQLTable(Walk):
     def _passing(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
         query = self._between(shape.walked, shape.walked, after, None, operator.lt)
-        passed = query.where(*shape.filled).limit(1).offset(sql.number("httpmr_passed"))
+        passed = query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
         if until is None:
             return passed
         # The bound is compared with the one row that is found, not with each on the way there; at
@@ -177,9 +162,7 @@ class SQLTable(Walk):
         if self.where is None and walked is key:
             return True
         query = self._between(key, key, after, until, operator.le)
-        return bool(
-            self._once(sql.filtered(query, self._outside).limit(1), self._values(after, until))
-        )
+        return bool(self._once(_wanted(query, self._outside).limit(1), self._values(after, until)))
 
     def _between(
         self, columns: sql.Columns, key: sql.Columns, after: Any, until: Any, below: sql.Compare
@@ -213,9 +196,7 @@ class SQLTable(Walk):
             return query.fetch(values)
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise InputError(
-                f"{sql.called(self.table)} cannot be read ({why}): see {self!r}"
-            ) from error
+            raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error
 
     def _plain(self, row: Any) -> Any:
         return row[0] if len(self.key) == 1 else tuple(row)
@@ -227,16 +208,23 @@ class SQLTable(Walk):
         if key is None or (len(self.key) > 1 and None in key):
             raise self._null()
         if key == before:
-            why = "is after itself, as rounded numbers are: name another unique column as key="
+            message = f"key {key!r} of {self._called} is after itself, as rounded numbers are"
+            remedy = "name another unique column as key="
             if sql.is_select(self.table):
-                why = "comes twice, though its tables have it once"
-                why += ": select no function that makes several rows of one"
-            raise InputError(f"key {key!r} of {sql.called(self.table)} {why}", key=key)
+                message = (
+                    f"key {key!r} of {self._called} comes twice, though its tables have it once"
+                )
+                remedy = "select no function that makes several rows of one"
+            raise InputError(f"{message}: {remedy}", key=key)
         return key
 
     def _null(self) -> InputError:
-        message = f"a row of {sql.called(self.table)} has NULL in its key {', '.join(self.key)}"
+        message = f"a row of {self._called} has NULL in its key {', '.join(self.key)}"
         return InputError(f"{message}: fill it in, leave it out by where=, or use another key")
+
+    @property
+    def _called(self) -> str:
+        return sql.called(self.table)
 
     def _shape(self) -> sql.Shape:
         if self._looked_up is None:
@@ -253,8 +241,6 @@ class SQLTable(Walk):
         wanted = (*self.key, *(self.columns or ()))
         sql.check_columns(known, self.table, wanted, InputError)
         self._check_unique(known, sql.unique(self.engine, known))
-        without = self.rows is tuple and self.columns and self.key[0] not in self.columns
-        self._dense = FIRST_PAGE if without and sql.counts(self.engine, known, self.key) else 0
         # A Table may say more of its columns than the database knows.
         given = self.table if isinstance(self.table, sqlalchemy.Table) else known
         nullable = [name for name in self.key if known.columns[name].nullable]
@@ -287,6 +273,17 @@ class SQLTable(Walk):
 
 def _weight(row: Sequence[Any]) -> int:
     return 1 + sum(len(value) for value in row if isinstance(value, (str, bytes)))
+
+
+def _number(name: str) -> sqlalchemy.BindParameter[int]:
+    return sqlalchemy.bindparam(name, type_=sqlalchemy.Integer())
+
+
+def _wanted(query: sqlalchemy.Select[Any], where: Where) -> sqlalchemy.Select[Any]:
+    if isinstance(where, str):
+        # Not `text`, which would take a colon in it for a parameter.
+        where = sqlalchemy.literal_column(f"({where}\n)")
+    return query if where is None else query.where(where)
 
 
 def _names(what: str, names: Any) -> tuple[str, ...]:

@@ -13,7 +13,6 @@
     table(engine, name, Error)     a table as the database describes it now
     unique(engine, table)          the sets of its columns that are unique
     listed(sets)                   the same as an error shows them
-    counts(engine, table, key)     whether a key is a whole number, whatever is written to it
     check_columns(table, ...)      raises Error for a name that is none of its columns
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 
@@ -23,13 +22,11 @@
 
     bound(columns, key, ...)       the condition that rows are before or behind a key
     parts(key=...)                 the parts of that key, as parameters
-    number(name)                   a parameter that is a whole number
-    filtered(query, where)         the query of the rows that are wanted alone
     upsert(table, key, ...)        an INSERT that changes the row of the same key
     UPSERTS                        the dialects that have one
 
     Database                       what names a database: a URL, or an Engine
-    Columns, Compare, Prepared, Shape, Statement, Where, Worded   what these take and return
+    Columns, Compare, Prepared, Shape, Statement, Worded   types of what these take and return
 
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
 """
@@ -38,18 +35,8 @@ from httpmr.sql.engines import Database, close, engine, forked, identity
 from httpmr.sql.prepared import Prepared, Statement, Worded, prepared
 from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import Shape, shape
-from httpmr.sql.statements import (
-    UPSERTS,
-    Columns,
-    Compare,
-    Where,
-    bound,
-    filtered,
-    number,
-    parts,
-    upsert,
-)
-from httpmr.sql.tables import check_columns, counts, listed, table, unique
+from httpmr.sql.statements import UPSERTS, Columns, Compare, bound, parts, upsert
+from httpmr.sql.tables import check_columns, listed, table, unique
 from httpmr.sql.transactions import reading, translated, writing
 
 __all__ = [
@@ -60,20 +47,16 @@ __all__ = [
     "Prepared",
     "Shape",
     "Statement",
-    "Where",
     "Worded",
     "bound",
     "called",
     "check_columns",
     "close",
-    "counts",
     "engine",
-    "filtered",
     "forked",
     "identity",
     "is_select",
     "listed",
-    "number",
     "parts",
     "prepared",
     "reading",

@@ -1,7 +1,7 @@
 """Tables as the database describes them: their columns, and which of these are unique."""
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from httpmr.errors import HttpmrError
 from httpmr.sql.engines import identity
-from httpmr.sql.transactions import reading, translated
+from httpmr.sql.transactions import translated
 
 
 def table(
@@ -55,20 +55,6 @@ def unique(engine: Engine, table: sqlalchemy.Table) -> set[frozenset[str]]:
         if index["unique"] and not partly and None not in index["column_names"]:
             found.append(index["column_names"])
     return {frozenset(columns) for columns in found if columns}
-
-
-def counts(engine: Engine, table: sqlalchemy.Table, key: Sequence[str]) -> bool:
-    """Tell whether a key is one column that can hold nothing but whole numbers."""
-    if len(key) > 1 or not isinstance(table.columns[key[0]].type, sqlalchemy.Integer):
-        return False
-    if engine.dialect.name != "sqlite":
-        return engine.dialect.name in ("postgresql", "mysql", "mariadb")
-    # A column of SQLite's takes anything, unless it is the row's own number, which has no index.
-    if [column.name for column in table.primary_key] != list(key):
-        return False
-    with reading(engine) as connection:
-        index = "SELECT 1 FROM pragma_index_list(?, ?) WHERE origin = 'pk'"
-        return not connection.exec_driver_sql(index, (table.name, table.schema)).all()
 
 
 def listed(unique: set[frozenset[str]]) -> str:
