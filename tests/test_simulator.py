@@ -53,7 +53,7 @@ def swept(runs):
 @pytest.mark.parametrize("case", recipes.TINY[::3], ids=lambda case: case.name)
 def test_each_fault_at_each_call(case):
     calls = swept(sweep(case))
-    assert min(calls["kill"], calls["pause to the end"], calls["busy"]) > 60
+    assert min(calls["kill"], calls["pause to the end"], calls["busy"]) > 66
     assert calls["lost before"] == calls["lost after"] == calls["kill after"] > 15
     assert len(calls) == len(KINDS) - (0 if case.disk else 2)
 

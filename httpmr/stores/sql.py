@@ -76,12 +76,12 @@ class SQLStore(TableStore):
         within = (key >= bindparam("start"), key < bindparam("stop"))
         ranged = select(key, value).where(*within).limit(bindparam("size"))
         self._upwards, self._downwards = ranged.order_by(key), ranged.order_by(key.desc())
-        self._of_some: dict[tuple[int, bool], Select[Any]] = {}
+        self._of_some: dict[tuple[int, bool], sql.Prepared] = {}
         self._known: dict[sql.Statement, sql.Prepared] = {}
 
     def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         if len(keys) <= _WORDED:
-            return dict(self._fetched(self._some(len(keys)), _named(keys)))
+            return dict(_entries(self._some(len(keys)).fetch(_named(keys))))
         # One statement is one snapshot, and so is a reader's whole block in SQLite.
         if len(keys) <= CHUNK or self._kind == "sqlite":
             with sql.reading(self._engine) as connection:
@@ -101,19 +101,16 @@ class SQLStore(TableStore):
             yield from rows
 
     def _page(self, start: bytes, stop: bytes, size: int, reverse: bool) -> Entries:
-        statement = self._downwards if reverse else self._upwards
-        return self._fetched(statement, {"start": start, "stop": stop, "size": size})
+        page = self._prepared(self._downwards if reverse else self._upwards)
+        return _entries(page.fetch({"start": start, "stop": stop, "size": size}))
 
-    def _fetched(self, statement: Select[Any], values: dict[str, Any]) -> Entries:
-        return _entries(self._prepared(statement).fetch(values))
-
-    def _some(self, count: int, lock: bool = False) -> Select[Any]:
+    def _some(self, count: int, lock: bool = False) -> sql.Prepared:
         """Return the select of so many keys, made when it is first asked for."""
         if (count, lock) not in self._of_some:
             key, value = self._table.c.key, self._table.c.value
             made = select(key, value).where(key.in_(list(map(bindparam, _named(range(count))))))
-            locking = made.order_by(key).with_for_update()
-            self._of_some[count, lock] = locking if lock else made
+            made = made.order_by(key).with_for_update() if lock else made
+            self._of_some[count, lock] = sql.prepared(made, self._engine, binary=True)
         return self._of_some[count, lock]
 
     def _prepared(self, statement: sql.Statement) -> sql.Prepared:
@@ -126,7 +123,7 @@ class SQLStore(TableStore):
 
     def _locked(self, connection: Connection, keys: list[bytes]) -> dict[bytes, bytes]:
         if 0 < len(keys) <= _WORDED:
-            lock = self._prepared(self._some(len(keys), lock=True))
+            lock = self._some(len(keys), lock=True)
             return dict(_entries(lock.within(connection, _named(keys))))
         return dict(self._rows(connection, self._lock_those, keys))
 
