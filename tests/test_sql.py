@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 import sqlalchemy
@@ -562,20 +563,82 @@ def test_what_is_prepared_changes_rows_and_counts_them(database_url, plain):
     assert [n for (n,) in look.fetch({})] == [1, 2, 13, 14]
 
 
-def test_errors_of_what_is_prepared_are_told_as_others(tmp_path):
+def test_a_file_is_read_by_a_connection_that_is_held_and_holds_no_lock(sqlite_url):
+    engine = sql.engine(sqlite_url)
+    n = sqlalchemy.column("n")
+    table = sqlalchemy.table("numbers", n)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    query = sql.prepared(sqlalchemy.select(n).select_from(table).order_by(n), engine)
+    other = sql.prepared(sqlalchemy.select(n).select_from(table), engine, plain=False)
+    with sql.held(engine) as held:
+        assert held
+        assert query.fetch({}, held) == []
+        with sql.writing(engine) as connection:
+            put(connection, 1)
+        assert [tuple(row) for row in query.fetch({}, held)] == [(1,)]
+        assert [tuple(row) for row in other.fetch({}, held)] == [(1,)]
+        assert engine.pool.checkedout() == 1
+    assert engine.pool.checkedout() == 0
+
+
+def test_a_statement_that_is_broken_off_leaves_no_lock(sqlite_url):
+    engine = sql.engine(sqlite_url)
+    with sql.writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+        put(connection, 1)
+        put(connection, 2)
+    with pytest.raises(KeyboardInterrupt), sql.held(engine) as held:
+        held.cursor.execute("SELECT n FROM numbers")
+        held.cursor.fetchone()
+        raise KeyboardInterrupt
+    with sql.writing(engine) as connection:
+        put(connection, 3)
+    assert found(engine) == [1, 2, 3]
+
+
+def test_a_connection_is_held_of_a_file_of_ours_alone(database_url, sqlite_url):
+    own = sqlalchemy.create_engine(sqlite_url)
+    ours = sql.engine(database_url)
+    for engine in (ours, sql.engine("sqlite://"), own):
+        with sql.held(engine) as held:
+            assert bool(held) == (engine is ours and engine.dialect.name == "sqlite")
+
+
+@pytest.mark.parametrize("event_name", ["before_cursor_execute", "after_cursor_execute"])
+def test_who_listens_hears_of_each_statement(sqlite_url, event_name):
+    engine, heard = sql.engine(sqlite_url + event_name), []
+    listener = engine, event_name, lambda *given: heard.append(given[2])
+    event.listen(*listener)
+    with sql.held(engine) as held:
+        assert sql.prepared(sqlalchemy.select(sqlalchemy.literal(1)), engine).fetch({}, held)
+    event.remove(*listener)
+    assert heard
+
+
+def test_what_is_logged_has_each_statement(sqlite_url, caplog):
+    engine = sql.engine(sqlite_url)
+    with caplog.at_level(logging.INFO, logger="sqlalchemy.engine"), sql.held(engine) as held:
+        sql.prepared(sqlalchemy.select(sqlalchemy.literal_column("1 + 1")), engine).fetch({}, held)
+    assert "1 + 1" in caplog.text
+
+
+@pytest.mark.parametrize("by", [sql.held, lambda engine: nullcontext()], ids=["held", "anew"])
+def test_errors_of_what_is_prepared_are_told_as_others(tmp_path, by):
     url = f"sqlite:///{tmp_path}/busy.db?timeout=0"
     engine = sql.engine(url)
-    with pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
-        sql.Worded(engine, "SELECT * FROM nowhere", [], {}).fetch({})
+    with by(engine) as held, pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
+        sql.Worded(engine, "SELECT * FROM nowhere", [], {}).fetch({}, held)
     with sql.writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
     query = sql.Worded(engine, "SELECT n FROM t", [], {})
     other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(Unavailable, match="busy"):
-        query.fetch({})
+    with by(engine) as held, pytest.raises(Unavailable, match="busy"):
+        query.fetch({}, held)
     other.close()
-    assert query.fetch({}) == []
+    with by(engine) as held:
+        assert query.fetch({}, held) == []
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -8,12 +8,15 @@
     reading(engine)                a connection to read with, for the length of a `with` block
     writing(engine)                the same as one transaction, committed when the block ends
     prepared(query, engine)        a statement that is executed many times
+    held(engine)                   what fetches by one connection for a while, where there is one
     translated()                   the database's errors as httpmr's own
 
     table(engine, name, Error)     a table as the database describes it now
     unique(engine, table)          the sets of its columns that are unique
     listed(sets)                   the same as an error shows them
     check_columns(table, ...)      raises Error for a name that is none of its columns
+    check_unique(engine, ...)      raises Error for a key that a table does not declare unique
+    row_number(engine, table, key) whether a key is SQLite's own number of a row
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 
     is_select(given)               whether this is a select or a mapped class
@@ -22,21 +25,34 @@
 
     bound(columns, key, ...)       the condition that rows are before or behind a key
     parts(key=...)                 the parts of that key, as parameters
+    number(name)                   a parameter that is a whole number
+    filtered(query, where)         the query of the rows that are wanted alone
     upsert(table, key, ...)        an INSERT that changes the row of the same key
     UPSERTS                        the dialects that have one
 
     Database                       what names a database: a URL, or an Engine
-    Columns, Compare, Prepared, Shape, Statement, Worded   types of what these take and return
+    Columns, Compare, Held, Prepared, Shape, Statement, Where, Worded   types of what these take
+                                   and give
 
 Sources and sinks that use `reading` and `writing` need nothing else: both translate errors.
 """
 
 from httpmr.sql.engines import Database, close, engine, forked, identity
-from httpmr.sql.prepared import Prepared, Statement, Worded, prepared
+from httpmr.sql.prepared import Held, Prepared, Statement, Worded, held, prepared
 from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import Shape, shape
-from httpmr.sql.statements import UPSERTS, Columns, Compare, bound, parts, upsert
-from httpmr.sql.tables import check_columns, listed, table, unique
+from httpmr.sql.statements import (
+    UPSERTS,
+    Columns,
+    Compare,
+    Where,
+    bound,
+    filtered,
+    number,
+    parts,
+    upsert,
+)
+from httpmr.sql.tables import check_columns, check_unique, listed, row_number, table, unique
 from httpmr.sql.transactions import reading, translated, writing
 
 __all__ = [
@@ -44,22 +60,29 @@ __all__ = [
     "Columns",
     "Compare",
     "Database",
+    "Held",
     "Prepared",
     "Shape",
     "Statement",
+    "Where",
     "Worded",
     "bound",
     "called",
     "check_columns",
+    "check_unique",
     "close",
     "engine",
+    "filtered",
     "forked",
+    "held",
     "identity",
     "is_select",
     "listed",
+    "number",
     "parts",
     "prepared",
     "reading",
+    "row_number",
     "selected",
     "shape",
     "shown",

@@ -46,6 +46,11 @@ def reader(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")  # costs no round trip there
 
 
+def is_file(engine: Engine) -> bool:
+    """Tell whether an engine is a URL's, and its database a file: it connects without limit."""
+    return _readers.get(engine) is engine and isinstance(engine.pool, QueuePool)
+
+
 def identity(database: Database) -> str:
     """Return a name of the database, the same for two URLs or Engines that name the same one.
 

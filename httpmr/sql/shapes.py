@@ -97,11 +97,11 @@ def _dicts(names: Sequence[str], width: int) -> Values:
     return made
 
 
-def _tuples(names: Sequence[str], width: int) -> Values:
+def _tuples(names: Sequence[str], _width: int) -> Values:
     count = len(names)
 
     def values(rows: Sequence[Any]) -> list[Any]:
-        if width > count:
+        if rows and len(rows[0]) > count:
             return [tuple(row[:count]) for row in rows]
         # Those of most drivers are tuples already.
         if isinstance(rows, list) and (not rows or type(rows[0]) is tuple):

@@ -11,6 +11,8 @@ Columns = Sequence[sqlalchemy.ColumnElement[Any]]
 Compare = Callable[[Any, Any], sqlalchemy.ColumnElement[bool]]
 """One of `operator`'s gt, ge, lt and le."""
 
+Where = str | sqlalchemy.ColumnElement[bool] | None
+
 ROW_VALUES = ("postgresql", "sqlite")
 """Dialects that find `(a, b) > (x, y)` in an index."""
 
@@ -46,6 +48,19 @@ def parts(**keys: Sequence[Any] | None) -> dict[str, Any]:
     """Return the parameters that are the parts of keys, by name; None is no key."""
     given = {name: key for name, key in keys.items() if key is not None}
     return {f"{name}_{n}": part for name, key in given.items() for n, part in enumerate(key)}
+
+
+def number(name: str) -> sqlalchemy.BindParameter[int]:
+    """Return a parameter that is a whole number."""
+    return sqlalchemy.bindparam(name, type_=sqlalchemy.Integer())
+
+
+def filtered(query: sqlalchemy.Select[Any], where: Where) -> sqlalchemy.Select[Any]:
+    """Return the query of the rows that are wanted alone: SQL text, an expression, or None."""
+    if isinstance(where, str):
+        # Not `text`, which would take a colon in it for a parameter.
+        where = sqlalchemy.literal_column(f"({where}\n)")
+    return query if where is None else query.where(where)
 
 
 def upsert(

@@ -1,7 +1,7 @@
 """Tables as the database describes them: their columns, and which of these are unique."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from httpmr.errors import HttpmrError
 from httpmr.sql.engines import identity
-from httpmr.sql.transactions import translated
+from httpmr.sql.transactions import reading, translated
 
 
 def table(
@@ -57,6 +57,26 @@ def unique(engine: Engine, table: sqlalchemy.Table) -> set[frozenset[str]]:
     return {frozenset(columns) for columns in found if columns}
 
 
+def row_number(engine: Engine, table: sqlalchemy.Table, key: Sequence[str]) -> bool:
+    """Tell whether a key is SQLite's own number of a row, which it keeps whole and single itself.
+
+    Any other column may hold anything, whatever its type: an `INTEGER PRIMARY KEY` is that number
+    unless it has an index, as with DESC and WITHOUT ROWID; of a virtual table nothing is known.
+    """
+    if engine.dialect.name != "sqlite":
+        return False
+    place = (table.name, table.schema)
+    with reading(engine) as connection:
+        ask = connection.exec_driver_sql
+        try:
+            kinds = set(ask("SELECT type, wr FROM pragma_table_list(?)", place[:1]).all())
+        except exc.OperationalError:  # SQLite before 3.37 does not tell
+            return False
+        keys = ask("SELECT name, type FROM pragma_table_info(?, ?) WHERE pk", place).all()
+        indexes = ask("SELECT 1 FROM pragma_index_list(?, ?) WHERE origin = 'pk'", place).all()
+    return kinds == {("table", 0)} and keys == [(*key, "INTEGER")] and not indexes
+
+
 def listed(unique: set[frozenset[str]]) -> str:
     """Return sets of columns as an error lists them."""
     return "; ".join(sorted(", ".join(sorted(columns)) for columns in unique)) or "no columns"
@@ -78,6 +98,19 @@ def check_columns(
         if name not in known:
             message = f"table {table} has no column {name!r}: did you mean {near(name, known)}?"
             raise error(message, table=str(table))
+
+
+def check_unique(
+    engine: Engine, table: sqlalchemy.Table, key: Sequence[str], error: type[HttpmrError]
+) -> None:
+    """Raise `error` for a key that the table does not declare unique, with what it does."""
+    found = unique(engine, table)
+    if not any(columns <= set(key) for columns in found):
+        message = f"key {', '.join(key)} of table {table} is not declared unique"
+        remedy = f"unique are {listed(found)}; name these, or add a constraint"
+        if not found:
+            remedy = "no columns are: add a primary key, or a unique constraint"
+        raise error(f"{message}: {remedy}", table=str(table))
 
 
 def near(name: str, known: Iterable[str]) -> str:
