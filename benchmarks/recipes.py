@@ -34,13 +34,13 @@ class Delays(httpmr.Mapper):
     """Gives what MeanAndWorst combines: (count, total, worst)."""
 
     def map(self, key, row):
-        _, carrier, dest, delay = row
+        carrier, dest, delay = row
         if delay is not None:
             yield (carrier, dest), (1, delay, delay)
 
     def map_many(self, records):
         groups = {}
-        for _, (_, carrier, dest, delay) in records:
+        for _, (carrier, dest, delay) in records:
             if delay is not None:
                 group = groups.get((carrier, dest))
                 if group is None:
@@ -102,7 +102,7 @@ def master(workload, source, folder):
             f"sqlite:///{source}",
             "flights",
             key="id",
-            columns=("id", "carrier", "dest", "arr_delay"),
+            columns=("carrier", "dest", "arr_delay"),
             rows=tuple,
         )
         return httpmr.Master(

@@ -238,7 +238,7 @@ def test_statements_are_built_once_and_pages_are_found_by_the_index(url, monkeyp
     for n in range(1, 5):
         next(source.read(n, 30))
     assert len({id(query) for _, query, *_ in seen}) == 1
-    _, query, values = seen[-1]
+    _, query, values, *_ = seen[-1]
     assert isinstance(query, sql.Worded), "rows come as the driver gives them"
     if url.startswith("sqlite"):
         explain = f"EXPLAIN QUERY PLAN {query.text}"

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql
 
 from httpmr import sql
@@ -34,8 +36,8 @@ def statements(monkeypatch):
     seen = []
     fetch = SQLTable._fetch
 
-    def spy(self, query, given=None):
-        rows = fetch(self, query, given)
+    def spy(self, query, given=None, held=None):
+        rows = fetch(self, query, given, held)
         seen.append((given, rows))
         return rows
 
@@ -159,6 +161,23 @@ class TestTuples(SourceSuite):
         return [(n, (f"{n}", n)) for n in range(1, 31)]
 
 
+class TestTuplesWithoutTheKey(SourceSuite):
+    @pytest.fixture(params=[range(1, 31), [n * n for n in range(1, 31)], range(-21, 41, 2)])
+    def ids(self, request):
+        return list(request.param)
+
+    @pytest.fixture
+    def source(self, database_url, ids, monkeypatch):
+        monkeypatch.setattr(module, "FIRST_PAGE", 4)
+        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("title", sa.String(20))
+        create(database_url, *columns, rows=[{"id": n, "title": f"{n}"} for n in ids])
+        return SQLTable(database_url, "docs", key="id", columns=("title",), rows=tuple)
+
+    @pytest.fixture
+    def expected(self, ids):
+        return [(n, (f"{n}",)) for n in ids]
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [({"rows": tuple}, "tuple without columns"), ({"rows": list, "columns": ["id"]}, "list")],
@@ -181,17 +200,30 @@ def numbers(url, n, **options):
     return SQLTable(url, "docs", key="id", **options)
 
 
-def test_pages_begin_small_and_grow_to_their_limit(sqlite_url, statements):
-    source = numbers(sqlite_url, 4000)
-    reading = source.read(None, None)
-    next(reading)
-    assert [len(rows) for _, rows in statements] == [64]
-    assert len(list(reading)) == 3999
-    assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 2016]
+@pytest.fixture
+def own_engine(sqlite_url):
+    """An engine of a user's, whose connections may be few."""
+    engine = sa.create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0)
+    yield engine
+    engine.dispose()
 
 
-def test_from_range_to_range_that_is_read_to_its_end_pages_stay_as_large(sqlite_url, statements):
-    source = numbers(sqlite_url, 4000)
+def test_pages_begin_small_and_grow_to_their_limit(sqlite_url, own_engine, statements):
+    numbers(sqlite_url, 4000)
+    for database, pages in (
+        (sqlite_url, [64, 128, *14 * [256], 224]),
+        (own_engine, [64, 128, 256, 512, 1024, 2016]),
+    ):
+        statements.clear()
+        reading = SQLTable(database, "docs", key="id").read(None, None)
+        next(reading)
+        assert [len(rows) for _, rows in statements] == [64]
+        assert len(list(reading)) == 3999
+        assert [len(rows) for _, rows in statements] == pages
+
+
+def test_from_range_to_range_that_is_read_to_its_end_pages_stay_as_large(own_engine, statements):
+    source = numbers(own_engine, 4000)
     assert len(list(source.read(None, 2000))) == 2000
     assert len(list(source.read(2000, 3000))) == 1000
     assert [len(rows) for _, rows in statements] == [64, 128, 256, 512, 1024, 16, 1000]
@@ -205,6 +237,22 @@ def test_pages_of_heavy_rows_are_short(sqlite_url, statements, monkeypatch):
     monkeypatch.setattr(module, "PAGE_BYTES", 20)
     assert len(list(numbers(sqlite_url, 100).read(None, None))) == 100
     assert [len(rows) for _, rows in statements][:3] == [64, 10, 10]
+
+
+def test_many_may_read_at_once_and_write_between_pages(database_url):
+    source = numbers(database_url, 200)
+    reading = [source.read(None, None) for _ in range(30)]
+    assert [next(each)[0] for each in reading] == [1] * 30
+    with sql.writing(sql.engine(database_url)) as connection:
+        connection.exec_driver_sql("DELETE FROM docs WHERE id = 200")
+    assert [len(list(each)) for each in reading] == [198] * 30
+
+
+def test_an_engine_whose_connections_are_few_has_one_left_between_pages(sqlite_url, own_engine):
+    numbers(sqlite_url, 200)
+    source = SQLTable(own_engine, "docs", key="id")
+    one, other = source.read(None, None), source.read(None, None)
+    assert [next(one), next(other)] == [(1, {"id": 1, "x": "x"})] * 2
 
 
 def test_no_transaction_is_held_between_pages(database_url):
@@ -237,8 +285,8 @@ class Slow:
         source.clock = lambda: self.now
         fetch = source._fetch
 
-        def slow(query, given=None):
-            rows = fetch(query, given)
+        def slow(query, given=None, held=None):
+            rows = fetch(query, given, held)
             self.took.append(each + row * (passed(given) + len(rows)))
             self.now += self.took[-1]
             return rows
@@ -304,6 +352,114 @@ def test_where_and_table_can_be_expressions(database_url):
 def test_a_view_into_where_cannot_break_out(sqlite_url):
     source = numbers(sqlite_url, 10, where="id = 2 or id = 9 -- and no more")
     assert [key for key, _ in source.read(None, 5)] == [2]
+
+
+# Keys that need not be read
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory):
+    """A table of numbers, to be filled, and its source."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('some')}/some.db"
+    return url, numbers(url, 1, columns=("x",), rows=tuple)
+
+
+@given(
+    gone=st.sets(st.integers(-30, 30)),
+    ranges=st.lists(st.tuples(st.integers(-35, 35) | st.none(), st.integers(-35, 35)), min_size=1),
+)
+def test_keys_are_what_they_are_whatever_is_left_out(some, gone, ranges):
+    url, source = some
+    there = [n for n in range(-30, 31) if n not in gone]
+    with sql.writing(sql.engine(url)) as connection:
+        connection.exec_driver_sql("DELETE FROM docs")
+        for n in there:
+            connection.exec_driver_sql("INSERT INTO docs VALUES (?, ?)", (n, f"x{n}"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FIRST_PAGE", 2)
+        patch.setattr(module, "PAGE", 8)
+        for after, until in ranges:
+            wanted = [n for n in there if (after is None or n > after) and n <= until]
+            assert list(source.read(after, until)) == [(n, (f"x{n}",)) for n in wanted]
+
+
+def without_keys(statements):
+    """Return how many rows each statement gave that did not select their keys."""
+    return [len(rows) for _, rows in statements if rows and len(rows[0]) == 1]
+
+
+def test_keys_that_leave_none_out_are_not_read(sqlite_url, statements):
+    source = numbers(sqlite_url, 2000, columns=("x",), rows=tuple)
+    assert [key for key, _ in source.read(None, 2000)] == list(range(1, 2001))
+    assert without_keys(statements) == [128, *7 * [256], 16], "all but the first page's"
+
+
+def test_guesses_become_few_where_some_are_left_out_and_many_where_none_is(sqlite_url, statements):
+    source = numbers(sqlite_url, 40_000, columns=("x",), rows=tuple)
+    with sql.writing(sql.engine(sqlite_url)) as connection:
+        connection.exec_driver_sql("DELETE FROM docs WHERE id <= 20000 AND id % 600 = 0")
+    there = [n for n in range(1, 20_001) if n % 600]
+    assert [key for key, _ in source.read(None, 20_000)] == there
+    assert sum(without_keys(statements)) < 3000
+    statements.clear()
+    assert len(list(source.read(20_000, 40_000))) == 20_000
+    assert sum(without_keys(statements)) > 10_000
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "TABLE docs (id INT PRIMARY KEY, x TEXT)",
+        "TABLE docs (id INTEGER PRIMARY KEY DESC, x TEXT)",
+        "TABLE docs (id INTEGER PRIMARY KEY, x TEXT) WITHOUT ROWID",
+        "TABLE docs (n INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, x TEXT)",
+    ],
+)
+def test_keys_that_may_be_no_whole_numbers_are_read(sqlite_url, table, statements):
+    with sql.writing(sql.engine(sqlite_url)) as connection:
+        connection.exec_driver_sql(f"CREATE {table}")
+        for n in (1, 2, 3, 4, 5, 5.5, 6.5, 8):
+            connection.exec_driver_sql("INSERT INTO docs (id, x) VALUES (?, 'x')", (n,))
+    source = SQLTable(sqlite_url, "docs", key="id", columns=("x",), rows=tuple)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FIRST_PAGE", 2)
+        assert [key for key, _ in source.read(0, 8)] == [1, 2, 3, 4, 5, 5.5, 6.5, 8]
+    assert not without_keys(statements)
+
+
+@pytest.mark.parametrize("what", ["where", "Table", "Engine", "select", "dicts", "key", "no bound"])
+def test_keys_are_read_where_what_is_selected_may_be_more_than_a_table(
+    sqlite_url, own_engine, what, statements
+):
+    numbers(sqlite_url, 1000)
+    columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("x", sa.Text)
+    table = sa.Table("docs", sa.MetaData(), *columns)
+    given = {"Table": table, "select": sa.select(table)}.get(what, "docs")
+    options = {"columns": ("id", "x") if what == "key" else ("x",), "rows": tuple}
+    if what == "where":
+        options["where"] = "x = 'x'"
+    if what == "dicts":
+        options["rows"] = dict
+    database = own_engine if what == "Engine" else sqlite_url
+    source = SQLTable(database, given, key="id", **options)
+    read = [key for key, _ in source.read(0, None if what == "no bound" else 1000)]
+    assert read == list(range(1, 1001))
+    assert not without_keys(statements)
+
+
+@pytest.mark.parametrize(
+    "before", ["TEMP VIEW docs AS SELECT 1 AS id", "TEMP TABLE docs (id INTEGER PRIMARY KEY DESC)"]
+)
+def test_a_table_that_stands_before_one_of_the_same_name_is_looked_at(sqlite_url, before):
+    numbers(sqlite_url, 9)
+    one = sa.create_engine(sqlite_url, poolclass=sa.StaticPool)  # what is temporary is its own
+    known = sql.table(one, "docs", InputError)
+    assert sql.row_number(one, known, ["id"])
+    assert not sql.row_number(one, known, ["x"])
+    with sql.writing(one) as connection:
+        connection.exec_driver_sql(f"CREATE {before}")
+    assert not sql.row_number(one, known, ["id"])
+    one.dispose()
 
 
 # What a key must be

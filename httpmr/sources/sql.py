@@ -10,16 +10,18 @@ from sqlalchemy import exc
 from httpmr import sql
 from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Pair, Records
-from httpmr.sources.lists import SOME, each, parts
+from httpmr.sources import sqlkeys
+from httpmr.sources.dense import Dense
+from httpmr.sources.lists import each, parts
 from httpmr.sources.walk import Walk
 
-FIRST_PAGE, PAGE = 64, 2048
-"""Rows read at once: few at first, for a slice may end soon, then what fits a processor's cache."""
+FIRST_PAGE, PAGE, FAR_PAGE = 64, 256, 2048
+"""Rows read at once: few at first, for a slice may end soon. Then by a connection that is held as
+many as stay in a processor's cache; more where another page costs as much as hundreds of rows."""
 
 PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
 
-Where = str | sqlalchemy.ColumnElement[bool] | None
 _Made = Callable[[Any, Any], sqlalchemy.Select[Any]]
 _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.Columns | None]
 
@@ -28,7 +30,9 @@ class SQLTable(Walk):
     """The rows of a table: (key, row as a dict), `key` a tuple where several columns make it.
 
     `rows=tuple` gives each row as a tuple instead, its values in the order of `columns`: faster
-    where a mapper does little, most of all with the key among them.
+    where a mapper does little. It is fastest from a file of SQLite's, named by its URL, whose
+    `INTEGER PRIMARY KEY` is the key, not among the columns: one that leaves out few is not read,
+    but known from how many rows there are.
 
     `database` is a URL or an Engine, `table` a name or a SQLAlchemy Table. `key` is a column, or
     a tuple of columns, that the table declares unique; none may be NULL. `columns` names those
@@ -51,7 +55,7 @@ class SQLTable(Walk):
         *,
         key: str | Sequence[str],
         columns: Sequence[str] | None = None,
-        where: Where = None,
+        where: sql.Where = None,
         rows: type = dict,
     ) -> None:
         named = isinstance(table, sqlalchemy.Table) or (isinstance(table, str) and table)
@@ -74,6 +78,7 @@ class SQLTable(Walk):
         self._outside = None if inside else where
         self._looked_up: sql.Shape | None = None
         self._limit = FIRST_PAGE
+        self._dense: Dense | None = None
         # That are asked again and again: {(what makes it, what it is bounded by): the statement}.
         self._queries: dict[tuple[_Made, bool, bool], sql.Prepared] = {}
 
@@ -82,46 +87,66 @@ class SQLTable(Walk):
 
     def read_many(self, after: Any, until: Any) -> Iterator[Records]:
         shape = self._shape()
+        several = len(self.key) > 1 and bool(shape.nullable)
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
-        while True:
-            rows = self._asked(self._page, after, until, httpmr_page=limit)
-            keys = list(map(shape.key_of, rows))
-            if not shape.exact or (after is None and shape.nullable):
-                sound = self._sound(keys, after)
-                if sound < len(keys):
-                    if shape.walked is shape.key:  # else no row of a key may be done before
-                        yield from self._some(keys[:sound], rows[:sound])
-                    self._checked(keys[sound], keys[sound - 1] if sound else after)
-            yield from self._some(keys, rows)
-            if len(rows) < limit:
-                self._limit = limit
-                return
-            after = keys[-1]
-            weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
-            limit = max(1, min(2 * limit, PAGE, PAGE_BYTES // weight))
+        with sql.held(self.engine) as held:
+            most = PAGE if held else FAR_PAGE
+            while True:
+                guessed = self._guessed(after, until, limit, held)
+                if guessed:
+                    keys, rows = guessed
+                else:
+                    rows = self._asked(self._page, after, until, held, httpmr_page=limit)
+                    keys = list(map(shape.key_of, rows))
+                    if not shape.exact or (after is None and shape.nullable):
+                        sound = sqlkeys.sound(keys, after, several)
+                        if sound < len(keys):
+                            if shape.walked is shape.key:  # else no row of a key may be done before
+                                yield from self._some(keys[:sound], rows[:sound])
+                            before = keys[sound - 1] if sound else after
+                            raise sqlkeys.wrong(self.table, self.key, keys[sound], before)
+                    if self._dense:
+                        self._dense.saw(keys)
+                yield from self._some(keys, rows)
+                if len(rows) < limit:
+                    self._limit = limit
+                    return
+                after = keys[-1]
+                weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
+                limit = max(1, min(2 * limit, most, PAGE_BYTES // weight))
+
+    def _guessed(
+        self, after: Any, until: Any, limit: int, held: sql.Held | None
+    ) -> tuple[list[Any], Sequence[Any]] | None:
+        """Return the next keys, known from how many rows there are, and the rows; or None."""
+        dense = self._dense
+        if not (dense and held and type(after) is type(until) is int and dense.likely()):
+            return None
+        end = min(after + limit, until)
+        rows = self._asked(self._run, after, end, held)
+        if not dense.guessed(len(rows) == end - after):
+            return None
+        return list(range(after + 1, end + 1)), rows
 
     def _some(self, keys: list[Any], rows: Sequence[Any]) -> Iterator[Records]:
         """Yield what is given of some rows: dicts, made when they are wanted, or all at once."""
         values = self._shape().values
-        for here in parts(len(rows), SOME if self.rows is dict else PAGE):
+        if self.rows is tuple:
+            yield keys, values(rows)
+            return
+        for here in parts(len(rows)):
             yield keys[here], values(rows[here])
 
     def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
         query = self._between(shape.columns, shape.key, after, until, operator.le)
-        return _wanted(query, self._outside).limit(_number("httpmr_page"))
+        return sql.filtered(query, self._outside).limit(sql.number("httpmr_page"))
 
-    def _sound(self, keys: Sequence[Any], after: Any) -> int:
-        """Return how many of the keys can be gone on after, from the first on."""
-        parts = len(self.key) > 1 and self._shape().nullable
-        if not parts and len({None, after, *keys}) == len({None, after}) + len(keys):
-            return len(keys)
-        for number, key in enumerate(keys):
-            if key is None or key == after or (parts and None in key):
-                return number
-            after = key
-        return len(keys)
+    def _run(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
+        """Select rows without their keys."""
+        columns = self._shape().columns[: len(self.columns or ())]
+        return self._between(columns, self._shape().key, after, until, operator.le)
 
     def last(self) -> Any:
         """Return the greatest key of the table, in `where` or not: a bound that is found at once.
@@ -132,8 +157,8 @@ class SQLTable(Walk):
         if shape.nullable:
             missing = sqlalchemy.or_(*(column.is_(None) for column in shape.nullable))
             nulls = sqlalchemy.select(*shape.key).where(missing)
-            if self._once(_wanted(nulls, self._outside).limit(1)):
-                raise self._null()
+            if self._once(sql.filtered(nulls, self._outside).limit(1)):
+                raise sqlkeys.null(self.table, self.key)
         # Rows without a key are left out; where they are wanted, they have just been refused.
         keys = sqlalchemy.select(*shape.walked).where(*shape.filled)
         backwards = keys.order_by(*(column.desc() for column in shape.walked))
@@ -143,12 +168,17 @@ class SQLTable(Walk):
     def _nth(self, after: Any, until: Any, n: int) -> Any:
         """Return the n-th key after `after` and below `until`, or None."""
         rows = self._asked(self._passing, after, until, httpmr_passed=n - 1)
-        return self._checked(self._plain(rows[0]), after) if rows else None
+        if not rows:
+            return None
+        key = self._plain(rows[0])
+        if sqlkeys.is_wrong(key, after, len(self.key) > 1):
+            raise sqlkeys.wrong(self.table, self.key, key, after)
+        return key
 
     def _passing(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
         shape = self._shape()
         query = self._between(shape.walked, shape.walked, after, None, operator.lt)
-        passed = query.where(*shape.filled).limit(1).offset(_number("httpmr_passed"))
+        passed = query.where(*shape.filled).limit(1).offset(sql.number("httpmr_passed"))
         if until is None:
             return passed
         # The bound is compared with the one row that is found, not with each on the way there; at
@@ -162,7 +192,8 @@ class SQLTable(Walk):
         if self.where is None and walked is key:
             return True
         query = self._between(key, key, after, until, operator.le)
-        return bool(self._once(_wanted(query, self._outside).limit(1), self._values(after, until)))
+        wanted = sql.filtered(query, self._outside).limit(1)
+        return bool(self._once(wanted, self._values(after, until)))
 
     def _between(
         self, columns: sql.Columns, key: sql.Columns, after: Any, until: Any, below: sql.Compare
@@ -178,53 +209,41 @@ class SQLTable(Walk):
     def _values(self, after: Any, until: Any) -> dict[str, Any]:
         return sql.parts(httpmr_after=self._parts(after), httpmr_until=self._parts(until))
 
-    def _asked(self, made: _Made, after: Any, until: Any, **values: int) -> Sequence[Any]:
+    def _asked(
+        self,
+        made: _Made,
+        after: Any,
+        until: Any,
+        held: sql.Held | None = None,
+        **values: int,
+    ) -> Sequence[Any]:
         """Fetch by the statement that `made` makes; SQLAlchemy takes its time to build one."""
         form = made, after is None, until is None
         if form not in self._queries:
             query, plain = made(after, until), self._shape().plain
             self._queries[form] = sql.prepared(query, self.engine, plain)
-        return self._fetch(self._queries[form], {**self._values(after, until), **values})
+        return self._fetch(self._queries[form], {**self._values(after, until), **values}, held)
 
     def _once(
         self, query: sqlalchemy.Select[Any], values: Mapping[str, Any] | None = None
     ) -> Sequence[Any]:
         return self._fetch(sql.prepared(query, self.engine, plain=False), values or {})
 
-    def _fetch(self, query: sql.Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
+    def _fetch(
+        self, query: sql.Prepared, values: Mapping[str, Any], held: sql.Held | None = None
+    ) -> Sequence[Any]:
         try:
-            return query.fetch(values)
+            return query.fetch(values, held)
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise InputError(f"{self._called} cannot be read ({why}): see {self!r}") from error
+            message = f"{sql.called(self.table)} cannot be read ({why}): see {self!r}"
+            raise InputError(message) from error
 
     def _plain(self, row: Any) -> Any:
         return row[0] if len(self.key) == 1 else tuple(row)
 
     def _parts(self, key: Any) -> Sequence[Any] | None:
         return (key,) if len(self.key) == 1 and key is not None else key
-
-    def _checked(self, key: Any, before: Any) -> Any:
-        if key is None or (len(self.key) > 1 and None in key):
-            raise self._null()
-        if key == before:
-            message = f"key {key!r} of {self._called} is after itself, as rounded numbers are"
-            remedy = "name another unique column as key="
-            if sql.is_select(self.table):
-                message = (
-                    f"key {key!r} of {self._called} comes twice, though its tables have it once"
-                )
-                remedy = "select no function that makes several rows of one"
-            raise InputError(f"{message}: {remedy}", key=key)
-        return key
-
-    def _null(self) -> InputError:
-        message = f"a row of {self._called} has NULL in its key {', '.join(self.key)}"
-        return InputError(f"{message}: fill it in, leave it out by where=, or use another key")
-
-    @property
-    def _called(self) -> str:
-        return sql.called(self.table)
 
     def _shape(self) -> sql.Shape:
         if self._looked_up is None:
@@ -240,7 +259,11 @@ class SQLTable(Walk):
         known = sql.table(self.engine, self.table, InputError)
         wanted = (*self.key, *(self.columns or ()))
         sql.check_columns(known, self.table, wanted, InputError)
-        self._check_unique(known, sql.unique(self.engine, known))
+        sql.check_unique(self.engine, known, self.key, InputError)
+        # Of a table that is given by its name, nothing else is selected than what it has.
+        without = self.rows is tuple and self.columns and self.key[0] not in self.columns
+        if without and isinstance(self.table, str) and self.where is None:
+            self._dense = Dense() if sql.row_number(self.engine, known, self.key) else None
         # A Table may say more of its columns than the database knows.
         given = self.table if isinstance(self.table, sqlalchemy.Table) else known
         nullable = [name for name in self.key if known.columns[name].nullable]
@@ -250,14 +273,6 @@ class SQLTable(Walk):
         where = self.where if self._outside is None else None
         found = sql.selected(self.engine, self.table, where, self.key, self.columns or ())
         return found.columns, found.nullable, found.walked
-
-    def _check_unique(self, table: sqlalchemy.Table, unique: set[frozenset[str]]) -> None:
-        if not any(columns <= set(self.key) for columns in unique):
-            message = f"key {', '.join(self.key)} of table {table} is not declared unique"
-            remedy = f"unique are {sql.listed(unique)}; name these, or add a constraint"
-            if not unique:
-                remedy = "no columns are: add a primary key, or a unique constraint"
-            raise InputError(f"{message}: {remedy}", table=str(table))
 
     def __repr__(self) -> str:
         url = self.engine.url.render_as_string(hide_password=True)
@@ -273,17 +288,6 @@ class SQLTable(Walk):
 
 def _weight(row: Sequence[Any]) -> int:
     return 1 + sum(len(value) for value in row if isinstance(value, (str, bytes)))
-
-
-def _number(name: str) -> sqlalchemy.BindParameter[int]:
-    return sqlalchemy.bindparam(name, type_=sqlalchemy.Integer())
-
-
-def _wanted(query: sqlalchemy.Select[Any], where: Where) -> sqlalchemy.Select[Any]:
-    if isinstance(where, str):
-        # Not `text`, which would take a colon in it for a parameter.
-        where = sqlalchemy.literal_column(f"({where}\n)")
-    return query if where is None else query.where(where)
 
 
 def _names(what: str, names: Any) -> tuple[str, ...]:
