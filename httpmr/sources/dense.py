@@ -7,19 +7,22 @@ How rows are read is not known here.
 from collections.abc import Sequence
 from typing import Any
 
-FEWEST, MOST = 1, 64
-"""Pages whose keys leave none out, before the next is guessed to be one, too."""
+DEAR = 16
+"""Right guesses that make up for a wrong one: it costs a page, they save some of theirs."""
+
+MOST = 64
+"""Whole pages after which there is a guess, whatever came of those before."""
 
 
 class Dense:
     """What was seen of one table's keys.
 
-    A guess that is wrong costs a page. After each, twice as many pages must be whole before the
-    next guess; after one that is right, half as many. Threads may share it: no guess is an error.
+    A guess follows `needed` whole pages: more after a wrong guess, fewer after a right one, so
+    that wrong ones stay as few as they may be. Threads may share it: no guess is an error.
     """
 
     def __init__(self) -> None:
-        self.needed = FEWEST
+        self.needed = 1
         self.whole = 0
 
     def likely(self) -> bool:
@@ -33,7 +36,9 @@ class Dense:
 
     def guessed(self, right: bool) -> bool:
         """Take whether a guess was right, and return it."""
-        self.needed = max(FEWEST, self.needed // 2) if right else min(2 * self.needed, MOST)
-        if not right:
+        if right:
+            self.needed = max(1, self.needed - 1)
+        else:
+            self.needed = min(self.needed + DEAR, MOST)
             self.whole = 0
         return right
