@@ -377,7 +377,7 @@ def test_keys_are_what_they_are_whatever_is_left_out(some, gone, ranges):
             connection.exec_driver_sql("INSERT INTO docs VALUES (?, ?)", (n, f"x{n}"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "FIRST_PAGE", 2)
-        patch.setattr(module, "PAGE", 8)
+        patch.setattr(module, "HELD_PAGE", 8)
         for after, until in ranges:
             wanted = [n for n in there if (after is None or n > after) and n <= until]
             assert list(source.read(after, until)) == [(n, (f"x{n}",)) for n in wanted]
@@ -448,18 +448,45 @@ def test_keys_are_read_where_what_is_selected_may_be_more_than_a_table(
 
 
 @pytest.mark.parametrize(
-    "before", ["TEMP VIEW docs AS SELECT 1 AS id", "TEMP TABLE docs (id INTEGER PRIMARY KEY DESC)"]
+    "before",
+    [
+        "TEMP VIEW docs AS SELECT 1 AS id",
+        "TEMP TABLE docs (id INTEGER PRIMARY KEY)",
+        "TABLE other.docs (id INTEGER PRIMARY KEY)",
+    ],
 )
-def test_a_table_that_stands_before_one_of_the_same_name_is_looked_at(sqlite_url, before):
+def test_a_table_with_another_of_its_name_is_not_known_for_its_numbers(sqlite_url, before):
     numbers(sqlite_url, 9)
     one = sa.create_engine(sqlite_url, poolclass=sa.StaticPool)  # what is temporary is its own
-    known = sql.table(one, "docs", InputError)
-    assert sql.row_number(one, known, ["id"])
-    assert not sql.row_number(one, known, ["x"])
-    with sql.writing(one) as connection:
+    assert sql.row_number(one, "docs", ["id"]) == 1
+    assert sql.row_number(one, "docs", ["x"]) is None
+    with one.connect() as connection:
+        connection.exec_driver_sql("ATTACH ':memory:' AS other")
         connection.exec_driver_sql(f"CREATE {before}")
-    assert not sql.row_number(one, known, ["id"])
+    assert sql.row_number(one, "docs", ["id"]) is None
     one.dispose()
+
+
+def test_a_sqlite_that_tells_too_little_is_not_asked(sqlite_url, monkeypatch):
+    numbers(sqlite_url, 9)
+    engine = sql.engine(sqlite_url)
+    assert sql.row_number(engine, "docs", ["id"]) == 1
+    monkeypatch.setattr(engine.dialect.loaded_dbapi, "sqlite_version_info", (3, 36, 9))
+    assert sql.row_number(engine, "docs", ["id"]) is None
+
+
+def test_a_table_that_is_made_anew_is_read_as_it_is(sqlite_url, statements):
+    source = numbers(sqlite_url, 2000, columns=("x",), rows=tuple)
+    reading = source.read(0, 2000)
+    assert [next(reading)[0] for _ in range(448)] == list(range(1, 449))
+    assert without_keys(statements) == [128, 256]
+    new = [n + 0.5 for n in range(2000)]
+    with sql.writing(sql.engine(sqlite_url)) as connection:
+        connection.exec_driver_sql("DROP TABLE docs")
+        connection.exec_driver_sql("CREATE TABLE docs (id INT PRIMARY KEY, x TEXT)")
+        connection.exec_driver_sql("INSERT INTO docs VALUES (?, 'x')", [(n,) for n in new])
+    assert [key for key, _ in reading] == new[448:]
+    assert [key for key, _ in source.read(0, 2000)] == new
 
 
 # What a key must be

@@ -1,12 +1,12 @@
 """What the SQL plug-ins share: engines, transactions, tables and the meaning of errors."""
 
 import ctypes
+import gc
 import logging
 import os
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 
 import pytest
 import sqlalchemy
@@ -15,6 +15,8 @@ from sqlalchemy import event, exc
 from httpmr import sql
 from httpmr.errors import InputError, OutputError, RecipeError, StoreFull, Unavailable, Uncertain
 from httpmr.sql import dialects
+
+held_module = sys.modules["httpmr.sql.held"]
 
 
 @pytest.fixture
@@ -563,37 +565,79 @@ def test_what_is_prepared_changes_rows_and_counts_them(database_url, plain):
     assert [n for (n,) in look.fetch({})] == [1, 2, 13, 14]
 
 
-def test_a_file_is_read_by_a_connection_that_is_held_and_holds_no_lock(sqlite_url):
-    engine = sql.engine(sqlite_url)
-    n = sqlalchemy.column("n")
-    table = sqlalchemy.table("numbers", n)
+def anew(query):
+    return query.fetch({})
+
+
+def by_one_that_is_held(query):
+    with sql.held(query.engine) as held:
+        return held.fetch(query, {})
+
+
+@pytest.mark.parametrize("fetch", [anew, by_one_that_is_held])
+def test_errors_of_what_is_prepared_are_told_as_others(tmp_path, fetch):
+    url = f"sqlite:///{tmp_path}/busy.db?timeout=0"
+    engine = sql.engine(url)
+    with pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
+        fetch(sql.Worded(engine, "SELECT * FROM nowhere", [], {}))
     with sql.writing(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
-    query = sql.prepared(sqlalchemy.select(n).select_from(table).order_by(n), engine)
-    other = sql.prepared(sqlalchemy.select(n).select_from(table), engine, plain=False)
-    with sql.held(engine) as held:
-        assert held
-        assert query.fetch({}, held) == []
-        with sql.writing(engine) as connection:
-            put(connection, 1)
-        assert [tuple(row) for row in query.fetch({}, held)] == [(1,)]
-        assert [tuple(row) for row in other.fetch({}, held)] == [(1,)]
-        assert engine.pool.checkedout() == 1
-    assert engine.pool.checkedout() == 0
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+    query = sql.Worded(engine, "SELECT n FROM t", [], {})
+    other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Unavailable, match="busy"):
+        fetch(query)
+    other.close()
+    assert fetch(query) == []
 
 
-def test_a_statement_that_is_broken_off_leaves_no_lock(sqlite_url):
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_is_let_go(database_url):
+    engine = sql.engine(database_url)
+    killed = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(Unavailable):
+        sql.Worded(engine, killed, None, {}).fetch({})
+    assert sql.Worded(engine, "SELECT 1", None, {}).fetch({}) == [(1,)]
+
+
+# A connection that is held
+
+
+@pytest.fixture
+def filed(sqlite_url):
+    """The engine of a file with the table `numbers`, and a query of what is in it."""
     engine = sql.engine(sqlite_url)
     with sql.writing(engine) as connection:
         connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
         put(connection, 1)
         put(connection, 2)
+    return engine, sql.Worded(engine, "SELECT n FROM numbers", [], {})
+
+
+def test_what_is_held_sees_what_others_write_and_is_none_of_the_pool(filed):
+    engine, query = filed
+    with sql.held(engine) as held:
+        assert held.fetch(query, {}) == [(1,), (2,)]
+        assert engine.pool.checkedout() == 0
+        with sql.writing(engine) as connection:
+            put(connection, 3)
+        assert held.fetch(query, {}) == [(1,), (2,), (3,)]
+
+
+def test_what_is_held_is_closed_at_the_end_also_of_what_was_broken_off(filed):
+    engine, query = filed
     with pytest.raises(KeyboardInterrupt), sql.held(engine) as held:
-        held.cursor.execute("SELECT n FROM numbers")
-        held.cursor.fetchone()
+        held.fetch(query, {})
+        cursor = held._cursor
+        cursor.execute(query.text)
+        cursor.fetchone()  # a statement in the middle, which holds a lock
         raise KeyboardInterrupt
-    with sql.writing(engine) as connection:
-        put(connection, 3)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        cursor.fetchone()
+    other = sqlite3.connect(engine.url.database, timeout=0)
+    with other:
+        other.execute("INSERT INTO numbers VALUES (3)")
+    other.close()
     assert found(engine) == [1, 2, 3]
 
 
@@ -605,46 +649,92 @@ def test_a_connection_is_held_of_a_file_of_ours_alone(database_url, sqlite_url):
             assert bool(held) == (engine is ours and engine.dialect.name == "sqlite")
 
 
-@pytest.mark.parametrize("event_name", ["before_cursor_execute", "after_cursor_execute"])
-def test_who_listens_hears_of_each_statement(sqlite_url, event_name):
-    engine, heard = sql.engine(sqlite_url + event_name), []
-    listener = engine, event_name, lambda *given: heard.append(given[2])
+def test_only_so_many_are_held(sqlite_url, monkeypatch):
+    monkeypatch.setattr(held_module, "MOST", 2)
+    engine = sql.engine(sqlite_url)
+    with sql.held(engine) as one, sql.held(engine) as two:
+        assert one and two
+        with sql.held(engine) as three:
+            assert three is None
+    with sql.held(engine) as one:
+        assert one
+
+
+@pytest.mark.parametrize(
+    "name", ["before_cursor_execute", "after_cursor_execute", "do_execute", "handle_error"]
+)
+def test_nothing_is_held_where_someone_listens(sqlite_url, name):
+    engine = sql.engine(sqlite_url)
+    listener = engine, name, lambda *given: None
     event.listen(*listener)
     with sql.held(engine) as held:
-        assert sql.prepared(sqlalchemy.select(sqlalchemy.literal(1)), engine).fetch({}, held)
+        assert held is None
     event.remove(*listener)
-    assert heard
+    with sql.held(engine) as held:
+        assert held
 
 
-def test_what_is_logged_has_each_statement(sqlite_url, caplog):
+def test_nothing_is_held_where_statements_are_logged_or_moved(sqlite_url, caplog):
     engine = sql.engine(sqlite_url)
     with caplog.at_level(logging.INFO, logger="sqlalchemy.engine"), sql.held(engine) as held:
-        sql.prepared(sqlalchemy.select(sqlalchemy.literal_column("1 + 1")), engine).fetch({}, held)
-    assert "1 + 1" in caplog.text
+        assert held is None
+    engine.update_execution_options(schema_translate_map={None: "other"})
+    with sql.held(engine) as held:
+        assert held is None
 
 
-@pytest.mark.parametrize("by", [sql.held, lambda engine: nullcontext()], ids=["held", "anew"])
-def test_errors_of_what_is_prepared_are_told_as_others(tmp_path, by):
-    url = f"sqlite:///{tmp_path}/busy.db?timeout=0"
-    engine = sql.engine(url)
-    with by(engine) as held, pytest.raises(exc.DBAPIError, match="no such table: nowhere"):
-        sql.Worded(engine, "SELECT * FROM nowhere", [], {}).fetch({}, held)
+def test_what_was_abandoned_is_none_that_another_uses(filed):
+    engine, query = filed
+
+    def reading():
+        with sql.held(engine) as held:
+            while True:
+                yield held.fetch(query, {})
+
+    class Cycle:
+        pass
+
+    cycle = Cycle()
+    cycle.itself, cycle.reading = cycle, reading()
+    next(cycle.reading)
     with sql.writing(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
-    query = sql.Worded(engine, "SELECT n FROM t", [], {})
-    other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with by(engine) as held, pytest.raises(Unavailable, match="busy"):
-        query.fetch({}, held)
-    other.close()
-    with by(engine) as held:
-        assert query.fetch({}, held) == []
+        put(connection, 3)
+        del cycle
+        gc.collect()
+        put(connection, 4)
+    assert found(engine) == [1, 2, 3, 4]
+    assert not held_module._all
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_connection_that_is_lost_is_let_go(database_url):
-    engine = sql.engine(database_url)
-    killed = "SELECT pg_terminate_backend(pg_backend_pid())"
-    with pytest.raises(Unavailable):
-        sql.Worded(engine, killed, None, {}).fetch({})
-    assert sql.Worded(engine, "SELECT 1", None, {}).fetch({}) == [(1,)]
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_what_is_held_is_not_carried_over_a_fork(filed, journal):
+    engine, query = filed
+    with sql.writing(engine) as connection:
+        pass
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
+    with sql.held(engine) as held:
+        held.fetch(query, {})
+        told, tell = os.pipe()
+
+        def work():
+            with sql.writing(engine) as connection:
+                put(connection, 3)
+            tell_first = os.read(told, 1)  # the parent let go of the file
+            with sql.writing(engine) as connection:
+                put(connection, 4)
+            return tell_first == b"x" and held.fetch(query, {}) == [(1,), (2,), (3,), (4,)]
+
+        child = os.fork()
+        if not child:
+            try:
+                os._exit(0 if work() else 1)
+            finally:
+                os._exit(2)
+        held.fetch(query, {})
+    sql.close(engine)
+    os.write(tell, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(told)
+    os.close(tell)
+    assert found(engine) == [1, 2, 3, 4]

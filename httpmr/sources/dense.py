@@ -30,8 +30,9 @@ class Dense:
         return self.whole >= self.needed
 
     def saw(self, keys: Sequence[Any]) -> None:
-        """Take the keys of a page that were read, ascending whole numbers."""
-        whole = keys and keys[-1] - keys[0] == len(keys) - 1
+        """Take the keys of a page that were read, ascending."""
+        numbers = set(map(type, keys)) == {int}
+        whole = numbers and keys[-1] - keys[0] == len(keys) - 1
         self.whole = self.whole + 1 if whole else 0
 
     def guessed(self, right: bool) -> bool:

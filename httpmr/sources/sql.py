@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import sqlalchemy
@@ -12,10 +13,10 @@ from httpmr.errors import InputError, RecipeError
 from httpmr.interfaces import Pair, Records
 from httpmr.sources import sqlkeys
 from httpmr.sources.dense import Dense
-from httpmr.sources.lists import each, parts
+from httpmr.sources.lists import SOME, each, parts
 from httpmr.sources.walk import Walk
 
-FIRST_PAGE, PAGE, FAR_PAGE = 64, 256, 2048
+FIRST_PAGE, HELD_PAGE, PAGE = 64, 256, 2048
 """Rows read at once: few at first, for a slice may end soon. Then by a connection that is held as
 many as stay in a processor's cache; more where another page costs as much as hundreds of rows."""
 
@@ -66,8 +67,8 @@ class SQLTable(Walk):
             raise RecipeError(f"SQLTable: where is SQL text or an expression, not {where!r}")
         self.engine = sql.engine(database)  # a URL that cannot work is told now; no connection yet
         self.table = table
-        self.key = _names("key", (key,) if isinstance(key, str) else key)
-        self.columns = None if columns is None else _names("columns", columns)
+        self.key = sqlkeys.names("key", (key,) if isinstance(key, str) else key)
+        self.columns = None if columns is None else sqlkeys.names("columns", columns)
         if rows is not dict and (rows is not tuple or columns is None):
             asked = "tuple without columns" if rows is tuple else repr(rows)
             raise RecipeError(f"SQLTable: rows is dict, or tuple with columns=(...), not {asked}")
@@ -90,10 +91,13 @@ class SQLTable(Walk):
         several = len(self.key) > 1 and bool(shape.nullable)
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
-        with sql.held(self.engine) as held:
-            most = PAGE if held else FAR_PAGE
+        with sql.held(self.engine) if self._pages_are_cheap() else nullcontext() as held:
+            most = HELD_PAGE if held else PAGE
+            since = (
+                sql.row_number(self.engine, self.table, self.key) if held and self._dense else None
+            )
             while True:
-                guessed = self._guessed(after, until, limit, held)
+                guessed = self._guessed(after, until, limit, held, since)
                 if guessed:
                     keys, rows = guessed
                 else:
@@ -116,15 +120,21 @@ class SQLTable(Walk):
                 weight = max(map(_weight, rows[-1 :: -max(1, limit // 8)]))
                 limit = max(1, min(2 * limit, most, PAGE_BYTES // weight))
 
+    def _pages_are_cheap(self) -> bool:
+        """Whether to read a page costs what it returns: no more is looked at, sorted or made."""
+        return self.where is None and not sql.is_select(self.table) and self._shape().plain
+
     def _guessed(
-        self, after: Any, until: Any, limit: int, held: sql.Held | None
+        self, after: Any, until: Any, limit: int, held: sql.Held | None, since: int | None
     ) -> tuple[list[Any], Sequence[Any]] | None:
         """Return the next keys, known from how many rows there are, and the rows; or None."""
         dense = self._dense
-        if not (dense and held and type(after) is type(until) is int and dense.likely()):
+        if dense is None or since is None or not dense.likely():
+            return None
+        if not type(after) is type(until) is int or after >= until:
             return None
         end = min(after + limit, until)
-        rows = self._asked(self._run, after, end, held)
+        rows = self._asked(self._run, after, end, held, httpmr_version=since)
         if not dense.guessed(len(rows) == end - after):
             return None
         return list(range(after + 1, end + 1)), rows
@@ -132,10 +142,7 @@ class SQLTable(Walk):
     def _some(self, keys: list[Any], rows: Sequence[Any]) -> Iterator[Records]:
         """Yield what is given of some rows: dicts, made when they are wanted, or all at once."""
         values = self._shape().values
-        if self.rows is tuple:
-            yield keys, values(rows)
-            return
-        for here in parts(len(rows)):
+        for here in parts(len(rows), SOME if self.rows is dict else PAGE):
             yield keys[here], values(rows[here])
 
     def _page(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
@@ -144,9 +151,10 @@ class SQLTable(Walk):
         return sql.filtered(query, self._outside).limit(sql.number("httpmr_page"))
 
     def _run(self, after: Any, until: Any) -> sqlalchemy.Select[Any]:
-        """Select rows without their keys."""
+        """Select rows without their keys, which are the rows' own numbers."""
         columns = self._shape().columns[: len(self.columns or ())]
-        return self._between(columns, self._shape().key, after, until, operator.le)
+        query = self._between(columns, self._shape().key, after, until, operator.le)
+        return query.where(sql.unchanged("httpmr_version"))
 
     def last(self) -> Any:
         """Return the greatest key of the table, in `where` or not: a bound that is found at once.
@@ -233,7 +241,9 @@ class SQLTable(Walk):
         self, query: sql.Prepared, values: Mapping[str, Any], held: sql.Held | None = None
     ) -> Sequence[Any]:
         try:
-            return query.fetch(values, held)
+            if held and isinstance(query, sql.Worded):
+                return held.fetch(query, values)
+            return query.fetch(values)
         except (exc.StatementError, ValueError, TypeError, ArithmeticError) as error:
             why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             message = f"{sql.called(self.table)} cannot be read ({why}): see {self!r}"
@@ -262,8 +272,7 @@ class SQLTable(Walk):
         sql.check_unique(self.engine, known, self.key, InputError)
         # Of a table that is given by its name, nothing else is selected than what it has.
         without = self.rows is tuple and self.columns and self.key[0] not in self.columns
-        if without and isinstance(self.table, str) and self.where is None:
-            self._dense = Dense() if sql.row_number(self.engine, known, self.key) else None
+        self._dense = Dense() if without and self.table == known.name else None
         # A Table may say more of its columns than the database knows.
         given = self.table if isinstance(self.table, sqlalchemy.Table) else known
         nullable = [name for name in self.key if known.columns[name].nullable]
@@ -288,12 +297,3 @@ class SQLTable(Walk):
 
 def _weight(row: Sequence[Any]) -> int:
     return 1 + sum(len(value) for value in row if isinstance(value, (str, bytes)))
-
-
-def _names(what: str, names: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = tuple(names) if isinstance(names, (tuple, list)) else ()
-    if not found or not all(isinstance(name, str) and name for name in found):
-        raise RecipeError(f"SQLTable: {what} needs names of columns, as 'id' or ('a', 'b')")
-    if len(set(found)) < len(found):
-        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(found)}")
-    return found

@@ -1,10 +1,20 @@
-"""Keys as a database gave them: none may be NULL, none the one before. Nothing is read here."""
+"""Keys of a database's rows: how they are named, and what they must be. Nothing is read here."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from httpmr import sql
-from httpmr.errors import InputError
+from httpmr.errors import InputError, RecipeError
+
+
+def names(what: str, given: Any) -> tuple[str, ...]:
+    """Return the names of columns that an argument `what` gives; RecipeError if it does not."""
+    found: tuple[str, ...] = tuple(given) if isinstance(given, (tuple, list)) else ()
+    if not found or not all(isinstance(name, str) and name for name in found):
+        raise RecipeError(f"SQLTable: {what} needs names of columns, as 'id' or ('a', 'b')")
+    if len(set(found)) < len(found):
+        raise RecipeError(f"SQLTable: {what} names a column twice: {', '.join(found)}")
+    return found
 
 
 def sound(keys: Sequence[Any], after: Any, parts: bool) -> int:

@@ -16,7 +16,8 @@
     listed(sets)                   the same as an error shows them
     check_columns(table, ...)      raises Error for a name that is none of its columns
     check_unique(engine, ...)      raises Error for a key that a table does not declare unique
-    row_number(engine, table, key) whether a key is SQLite's own number of a row
+    row_number(engine, ...)        whether a key is SQLite's own number of a row, and since when
+    unchanged(version)             the condition that it still is
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 
     is_select(given)               whether this is a select or a mapped class
@@ -38,7 +39,9 @@ Sources and sinks that use `reading` and `writing` need nothing else: both trans
 """
 
 from httpmr.sql.engines import Database, close, engine, forked, identity
-from httpmr.sql.prepared import Held, Prepared, Statement, Worded, held, prepared
+from httpmr.sql.held import Held, held
+from httpmr.sql.prepared import Prepared, Statement, Worded, prepared
+from httpmr.sql.rowid import row_number, unchanged
 from httpmr.sql.selects import called, is_select, selected, shown
 from httpmr.sql.shapes import Shape, shape
 from httpmr.sql.statements import (
@@ -52,7 +55,7 @@ from httpmr.sql.statements import (
     parts,
     upsert,
 )
-from httpmr.sql.tables import check_columns, check_unique, listed, row_number, table, unique
+from httpmr.sql.tables import check_columns, check_unique, listed, table, unique
 from httpmr.sql.transactions import reading, translated, writing
 
 __all__ = [
@@ -88,6 +91,7 @@ __all__ = [
     "shown",
     "table",
     "translated",
+    "unchanged",
     "unique",
     "upsert",
     "writing",

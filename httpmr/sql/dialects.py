@@ -47,8 +47,6 @@ def made(url: URL, reader: bool = False) -> Engine:
     options["hide_parameters"] = True  # they are keys and values, and errors end in logs
     if in_memory(url):
         options["poolclass"] = SingletonThreadPool  # what SQLAlchemy takes, but warns of
-    elif kind == "sqlite":
-        options["max_overflow"] = -1  # a file that is open once more: who reads holds one for long
     wait = "timeout" if kind == "sqlite" else "connect_timeout"
     if wait not in url.query:
         options["connect_args"][wait] = WAIT

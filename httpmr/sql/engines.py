@@ -47,7 +47,7 @@ def reader(engine: Engine) -> Engine:
 
 
 def is_file(engine: Engine) -> bool:
-    """Tell whether an engine is a URL's, and its database a file: it connects without limit."""
+    """Tell whether an engine is a URL's, and its database a file of SQLite's."""
     return _readers.get(engine) is engine and isinstance(engine.pool, QueuePool)
 
 

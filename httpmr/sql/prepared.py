@@ -4,26 +4,17 @@ SQLAlchemy takes as long over a statement as a driver over two hundred rows. Wha
 changed is not known here.
 """
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
-from httpmr.sql.engines import is_file, reader
+from httpmr.sql.engines import reader
 from httpmr.sql.transactions import reading, translated
 
 Statement = sqlalchemy.Select[Any] | sqlalchemy.Insert | sqlalchemy.Update
-
-
-class Held(NamedTuple):
-    """A connection to fetch with again and again, at rest in between, and its cursor."""
-
-    connection: sqlalchemy.Connection
-    cursor: Any
 
 
 class Prepared:
@@ -33,8 +24,8 @@ class Prepared:
         self.engine = engine
         self.statement = statement
 
-    def fetch(self, values: Mapping[str, Any], held: Held | None = None) -> Sequence[Any]:
-        """Return all rows of one snapshot, by what `held` gave if any. Errors are of `reading`."""
+    def fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows of one snapshot. Errors are those of `reading`."""
         with reading(self.engine) as connection:
             return self.within(connection, values)
 
@@ -61,26 +52,14 @@ class Worded(Prepared):
         self.names = names  # of the parameters in a row, where they have no names
         self.fixed = fixed  # the parameters that are the same each time
 
-    def fetch(self, values: Mapping[str, Any], held: Held | None = None) -> Sequence[Any]:
-        if held:
-            return self._by(held, values)
+    def fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
         # One statement needs no transaction, which on SQLite would be two more.
         with translated(), reader(self.engine).connect() as connection:
             return self.within(connection, values)
 
-    def _by(self, held: Held, values: Mapping[str, Any]) -> Sequence[Any]:
-        connection, cursor = held
-        try:
-            cursor.execute(self.text, self._given(values))
-            rows: Sequence[Any] = cursor.fetchall()
-            return rows
-        except connection.dialect.loaded_dbapi.Error as error:
-            with translated():
-                raise _told(connection, cursor, error) from error
-
     def within(self, connection: sqlalchemy.Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         # By way of SQLAlchemy, which tells listeners, and lets go of what broke in the middle.
-        result = connection.exec_driver_sql(self.text, self._given(values))
+        result = connection.exec_driver_sql(self.text, self.given(values))
         cursor: Any = result.cursor
         try:
             rows: Sequence[Any] = cursor.fetchall()  # without an object of SQLAlchemy's for each
@@ -93,11 +72,12 @@ class Worded(Prepared):
         return rows
 
     def change(self, connection: sqlalchemy.Connection, *values: Mapping[str, Any]) -> int:
-        given = [self._given(each) for each in values]
+        given = [self.given(each) for each in values]
         result = connection.exec_driver_sql(self.text, given if len(given) > 1 else given[0])
         return result.rowcount
 
-    def _given(self, values: Mapping[str, Any]) -> Any:
+    def given(self, values: Mapping[str, Any]) -> Any:
+        """Return the parameters as the driver wants them."""
         given = {**self.fixed, **values}
         return given if self.names is None else tuple([given[name] for name in self.names])
 
@@ -110,35 +90,6 @@ def _told(connection: sqlalchemy.Connection, cursor: Any, error: Exception) -> e
         connection.invalidate(error)
     base: Any = connection.dialect.loaded_dbapi.Error
     return exc.DBAPIError.instance(None, None, error, base, connection_invalidated=lost)
-
-
-@contextmanager
-def held(engine: Engine) -> Iterator[Held | None]:
-    """Yield what fetches by one connection for as long as the block; None = by one each time.
-
-    Between two statements it holds neither a transaction nor a lock, so user code may run. It is
-    of a file alone: a server's connections are few, and a user's own engine may have few. What is
-    executed by it SQLAlchemy does not see; where someone is told of that, there is none.
-    """
-    if not is_file(engine) or _told_of(engine):
-        yield None
-        return
-    with translated(), engine.connect() as connection:
-        cursor: Any = connection.connection.cursor()
-        with closing(cursor):  # a statement that is broken off would keep its lock
-            yield Held(connection, cursor)
-
-
-def _told_of(engine: Engine) -> bool:
-    """Whether someone is told of what is executed: by events, or by logs."""
-    told: Any = engine.dispatch
-    first: Any = engine.dialect.dispatch
-    listeners = told.before_cursor_execute, told.after_cursor_execute
-    return (
-        any(listeners)
-        or any((first.do_execute, first.handle_error))
-        or engine.logger.isEnabledFor(logging.INFO)
-    )
 
 
 def prepared(

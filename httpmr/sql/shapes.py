@@ -68,7 +68,7 @@ def shape(
             if name in nullable
         ],
         columns=[columns[name] for name in selected],
-        values=(_tuples if kind is tuple else _dicts)(names, len(selected)),
+        values=_tuples(names) if kind is tuple else _dicts(names, len(selected)),
         key_of=key_of,
         plain=not any(processed.values()),
         # Of other types, some that differ in the database are the same once they are read.
@@ -97,11 +97,11 @@ def _dicts(names: Sequence[str], width: int) -> Values:
     return made
 
 
-def _tuples(names: Sequence[str], _width: int) -> Values:
+def _tuples(names: Sequence[str]) -> Values:
     count = len(names)
 
     def values(rows: Sequence[Any]) -> list[Any]:
-        if rows and len(rows[0]) > count:
+        if rows and len(rows[0]) > count:  # those of the key besides
             return [tuple(row[:count]) for row in rows]
         # Those of most drivers are tuples already.
         if isinstance(rows, list) and (not rows or type(rows[0]) is tuple):

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from httpmr.errors import HttpmrError
 from httpmr.sql.engines import identity
-from httpmr.sql.transactions import reading, translated
+from httpmr.sql.transactions import translated
 
 
 def table(
@@ -55,26 +55,6 @@ def unique(engine: Engine, table: sqlalchemy.Table) -> set[frozenset[str]]:
         if index["unique"] and not partly and None not in index["column_names"]:
             found.append(index["column_names"])
     return {frozenset(columns) for columns in found if columns}
-
-
-def row_number(engine: Engine, table: sqlalchemy.Table, key: Sequence[str]) -> bool:
-    """Tell whether a key is SQLite's own number of a row, which it keeps whole and single itself.
-
-    Any other column may hold anything, whatever its type: an `INTEGER PRIMARY KEY` is that number
-    unless it has an index, as with DESC and WITHOUT ROWID; of a virtual table nothing is known.
-    """
-    if engine.dialect.name != "sqlite":
-        return False
-    place = (table.name, table.schema)
-    with reading(engine) as connection:
-        ask = connection.exec_driver_sql
-        try:
-            kinds = set(ask("SELECT type, wr FROM pragma_table_list(?)", place[:1]).all())
-        except exc.OperationalError:  # SQLite before 3.37 does not tell
-            return False
-        keys = ask("SELECT name, type FROM pragma_table_info(?, ?) WHERE pk", place).all()
-        indexes = ask("SELECT 1 FROM pragma_index_list(?, ?) WHERE origin = 'pk'", place).all()
-    return kinds == {("table", 0)} and keys == [(*key, "INTEGER")] and not indexes
 
 
 def listed(unique: set[frozenset[str]]) -> str:
