@@ -447,32 +447,36 @@ def test_keys_are_read_where_what_is_selected_may_be_more_than_a_table(
     assert not without_keys(statements)
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        "TEMP VIEW docs AS SELECT 1 AS id",
-        "TEMP TABLE docs (id INTEGER PRIMARY KEY)",
-        "TABLE other.docs (id INTEGER PRIMARY KEY)",
-    ],
-)
-def test_a_table_with_another_of_its_name_is_not_known_for_its_numbers(sqlite_url, before):
+NAMESAKES = [
+    "TEMP VIEW docs AS SELECT 1 AS id",
+    "TEMP TABLE docs (id INTEGER PRIMARY KEY)",
+    "TABLE other.docs (id INTEGER PRIMARY KEY)",
+]
+
+
+@pytest.mark.parametrize("namesake", NAMESAKES)
+def test_a_table_with_a_namesake_is_not_known_for_its_numbers(sqlite_url, namesake):
     numbers(sqlite_url, 9)
-    one = sa.create_engine(sqlite_url, poolclass=sa.StaticPool)  # what is temporary is its own
-    assert sql.row_number(one, "docs", ["id"]) == 1
-    assert sql.row_number(one, "docs", ["x"]) is None
-    with one.connect() as connection:
-        connection.exec_driver_sql("ATTACH ':memory:' AS other")
-        connection.exec_driver_sql(f"CREATE {before}")
-    assert sql.row_number(one, "docs", ["id"]) is None
-    one.dispose()
+    engine = sql.engine(sqlite_url)
+    with sql.held(engine) as held:
+
+        def execute(statement):
+            held.fetch(sql.Worded(engine, statement, [], {}), {})
+
+        assert sql.row_number(engine, held, "docs", "id") is not None
+        assert sql.row_number(engine, held, "docs", "x") is None
+        execute("ATTACH ':memory:' AS other")
+        execute(f"CREATE {namesake}")
+        assert sql.row_number(engine, held, "docs", "id") is None
 
 
 def test_a_sqlite_that_tells_too_little_is_not_asked(sqlite_url, monkeypatch):
     numbers(sqlite_url, 9)
     engine = sql.engine(sqlite_url)
-    assert sql.row_number(engine, "docs", ["id"]) == 1
-    monkeypatch.setattr(engine.dialect.loaded_dbapi, "sqlite_version_info", (3, 36, 9))
-    assert sql.row_number(engine, "docs", ["id"]) is None
+    with sql.held(engine) as held:
+        assert sql.row_number(engine, held, "docs", "id") is not None
+        monkeypatch.setattr(engine.dialect.loaded_dbapi, "sqlite_version_info", (3, 36, 9))
+        assert sql.row_number(engine, held, "docs", "id") is None
 
 
 def test_a_table_that_is_made_anew_is_read_as_it_is(sqlite_url, statements):

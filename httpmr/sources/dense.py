@@ -24,6 +24,8 @@ class Dense:
     def __init__(self) -> None:
         self.needed = 1
         self.whole = 0
+        self.schema: int | None = None
+        """The version of it in which the key is known to be whole and single."""
 
     def likely(self) -> bool:
         """Whether to guess."""
@@ -41,5 +43,5 @@ class Dense:
             self.needed = max(1, self.needed - 1)
         else:
             self.needed = min(self.needed + DEAR, MOST)
-            self.whole = 0
+            self.whole, self.schema = 0, None
         return right

@@ -93,11 +93,8 @@ class SQLTable(Walk):
         limit, self._limit = self._limit, FIRST_PAGE
         with sql.held(self.engine) if self._pages_are_cheap() else nullcontext() as held:
             most = HELD_PAGE if held else PAGE
-            since = (
-                sql.row_number(self.engine, self.table, self.key) if held and self._dense else None
-            )
             while True:
-                guessed = self._guessed(after, until, limit, held, since)
+                guessed = self._guessed(after, until, limit, held)
                 if guessed:
                     keys, rows = guessed
                 else:
@@ -125,16 +122,19 @@ class SQLTable(Walk):
         return self.where is None and not sql.is_select(self.table) and self._shape().plain
 
     def _guessed(
-        self, after: Any, until: Any, limit: int, held: sql.Held | None, since: int | None
+        self, after: Any, until: Any, limit: int, held: sql.Held | None
     ) -> tuple[list[Any], Sequence[Any]] | None:
         """Return the next keys, known from how many rows there are, and the rows; or None."""
         dense = self._dense
-        if dense is None or since is None or not dense.likely():
+        numbers = type(after) is type(until) is int and after < until
+        if not (held and numbers and dense and dense.likely()):
             return None
-        if not type(after) is type(until) is int or after >= until:
+        schema = dense.schema or sql.row_number(self.engine, held, self.table, self.key[0])
+        if schema is None:
+            self._dense = None
             return None
-        end = min(after + limit, until)
-        rows = self._asked(self._run, after, end, held, httpmr_version=since)
+        dense.schema, end = schema, min(after + limit, until)
+        rows = self._asked(self._run, after, end, held, httpmr_schema=schema)
         if not dense.guessed(len(rows) == end - after):
             return None
         return list(range(after + 1, end + 1)), rows
@@ -154,7 +154,7 @@ class SQLTable(Walk):
         """Select rows without their keys, which are the rows' own numbers."""
         columns = self._shape().columns[: len(self.columns or ())]
         query = self._between(columns, self._shape().key, after, until, operator.le)
-        return query.where(sql.unchanged("httpmr_version"))
+        return query.where(sql.unchanged("httpmr_schema"))
 
     def last(self) -> Any:
         """Return the greatest key of the table, in `where` or not: a bound that is found at once.
@@ -272,7 +272,8 @@ class SQLTable(Walk):
         sql.check_unique(self.engine, known, self.key, InputError)
         # Of a table that is given by its name, nothing else is selected than what it has.
         without = self.rows is tuple and self.columns and self.key[0] not in self.columns
-        self._dense = Dense() if without and self.table == known.name else None
+        if without and len(self.key) == 1 and self.table == known.name:
+            self._dense = Dense()
         # A Table may say more of its columns than the database knows.
         given = self.table if isinstance(self.table, sqlalchemy.Table) else known
         nullable = [name for name in self.key if known.columns[name].nullable]

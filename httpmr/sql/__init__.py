@@ -17,7 +17,7 @@
     check_columns(table, ...)      raises Error for a name that is none of its columns
     check_unique(engine, ...)      raises Error for a key that a table does not declare unique
     row_number(engine, ...)        whether a key is SQLite's own number of a row, and since when
-    unchanged(version)             the condition that it still is
+    unchanged(name)                the condition that it still is
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 
     is_select(given)               whether this is a select or a mapped class
