@@ -463,20 +463,20 @@ def test_a_table_with_a_namesake_is_not_known_for_its_numbers(sqlite_url, namesa
         def execute(statement):
             held.fetch(sql.Worded(engine, statement, [], {}), {})
 
-        assert sql.row_number(engine, held, "docs", "id") is not None
-        assert sql.row_number(engine, held, "docs", "x") is None
+        assert sql.row_number(held, "docs", "id") is not None
+        assert sql.row_number(held, "docs", "x") is None
         execute("ATTACH ':memory:' AS other")
         execute(f"CREATE {namesake}")
-        assert sql.row_number(engine, held, "docs", "id") is None
+        assert sql.row_number(held, "docs", "id") is None
 
 
 def test_a_sqlite_that_tells_too_little_is_not_asked(sqlite_url, monkeypatch):
     numbers(sqlite_url, 9)
     engine = sql.engine(sqlite_url)
     with sql.held(engine) as held:
-        assert sql.row_number(engine, held, "docs", "id") is not None
+        assert sql.row_number(held, "docs", "id") is not None
         monkeypatch.setattr(engine.dialect.loaded_dbapi, "sqlite_version_info", (3, 36, 9))
-        assert sql.row_number(engine, held, "docs", "id") is None
+        assert sql.row_number(held, "docs", "id") is None
 
 
 def test_a_table_that_is_made_anew_is_read_as_it_is(sqlite_url, statements):

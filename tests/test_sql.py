@@ -709,8 +709,6 @@ def test_what_was_abandoned_is_none_that_another_uses(filed):
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_what_is_held_is_not_carried_over_a_fork(filed, journal):
     engine, query = filed
-    with sql.writing(engine) as connection:
-        pass
     with engine.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
     with sql.held(engine) as held:

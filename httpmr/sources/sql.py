@@ -24,6 +24,7 @@ PAGE_BYTES = 4 * 1024 * 1024
 """What a page may weigh, about."""
 
 _Made = Callable[[Any, Any], sqlalchemy.Select[Any]]
+_Rows = tuple[list[Any], Sequence[Any], InputError | None]
 _Found = tuple[Mapping[str, sqlalchemy.ColumnElement[Any]], Sequence[str], sql.Columns | None]
 
 
@@ -87,29 +88,16 @@ class SQLTable(Walk):
         return each(self.read_many(after, until))
 
     def read_many(self, after: Any, until: Any) -> Iterator[Records]:
-        shape = self._shape()
-        several = len(self.key) > 1 and bool(shape.nullable)
         # A quick slice, which read a range to its end, goes on as it was; a slow one begins anew.
         limit, self._limit = self._limit, FIRST_PAGE
         with sql.held(self.engine) if self._pages_are_cheap() else nullcontext() as held:
             most = HELD_PAGE if held else PAGE
             while True:
                 guessed = self._guessed(after, until, limit, held)
-                if guessed:
-                    keys, rows = guessed
-                else:
-                    rows = self._asked(self._page, after, until, held, httpmr_page=limit)
-                    keys = list(map(shape.key_of, rows))
-                    if not shape.exact or (after is None and shape.nullable):
-                        sound = sqlkeys.sound(keys, after, several)
-                        if sound < len(keys):
-                            if shape.walked is shape.key:  # else no row of a key may be done before
-                                yield from self._some(keys[:sound], rows[:sound])
-                            before = keys[sound - 1] if sound else after
-                            raise sqlkeys.wrong(self.table, self.key, keys[sound], before)
-                    if self._dense:
-                        self._dense.saw(keys)
+                keys, rows, wrong = guessed or self._paged(after, until, limit, held)
                 yield from self._some(keys, rows)
+                if wrong:
+                    raise wrong
                 if len(rows) < limit:
                     self._limit = limit
                     return
@@ -121,23 +109,36 @@ class SQLTable(Walk):
         """Whether to read a page costs what it returns: no more is looked at, sorted or made."""
         return self.where is None and not sql.is_select(self.table) and self._shape().plain
 
-    def _guessed(
-        self, after: Any, until: Any, limit: int, held: sql.Held | None
-    ) -> tuple[list[Any], Sequence[Any]] | None:
+    def _paged(self, after: Any, until: Any, limit: int, held: sql.Held | None) -> _Rows:
+        """Return the next keys and their rows, and what is wrong with the key after these."""
+        shape = self._shape()
+        rows = self._asked(self._page, after, until, held, httpmr_page=limit)
+        keys = list(map(shape.key_of, rows))
+        if held and self._dense:
+            self._dense.saw(keys)
+        sound = len(keys)
+        if not shape.exact or (after is None and shape.nullable):
+            sound = sqlkeys.sound(keys, after, len(self.key) > 1 and bool(shape.nullable))
+        if sound == len(keys):
+            return keys, rows, None
+        wrong = sqlkeys.wrong(self.table, self.key, keys[sound], [after, *keys][sound])
+        done = sound if shape.walked is shape.key else 0  # else no row of a key may be done before
+        return keys[:done], rows[:done], wrong
+
+    def _guessed(self, after: Any, until: Any, limit: int, held: sql.Held | None) -> _Rows | None:
         """Return the next keys, known from how many rows there are, and the rows; or None."""
         dense = self._dense
         numbers = type(after) is type(until) is int and after < until
         if not (held and numbers and dense and dense.likely()):
             return None
-        schema = dense.schema or sql.row_number(self.engine, held, self.table, self.key[0])
+        schema = dense.schema or sql.row_number(held, self.table, self.key[0])
         if schema is None:
             self._dense = None
             return None
         dense.schema, end = schema, min(after + limit, until)
         rows = self._asked(self._run, after, end, held, httpmr_schema=schema)
-        if not dense.guessed(len(rows) == end - after):
-            return None
-        return list(range(after + 1, end + 1)), rows
+        whole = dense.guessed(len(rows) == end - after)
+        return (list(range(after + 1, end + 1)), rows, None) if whole else None
 
     def _some(self, keys: list[Any], rows: Sequence[Any]) -> Iterator[Records]:
         """Yield what is given of some rows: dicts, made when they are wanted, or all at once."""
@@ -176,10 +177,8 @@ class SQLTable(Walk):
     def _nth(self, after: Any, until: Any, n: int) -> Any:
         """Return the n-th key after `after` and below `until`, or None."""
         rows = self._asked(self._passing, after, until, httpmr_passed=n - 1)
-        if not rows:
-            return None
-        key = self._plain(rows[0])
-        if sqlkeys.is_wrong(key, after, len(self.key) > 1):
+        key = self._plain(rows[0]) if rows else None
+        if rows and sqlkeys.is_wrong(key, after, len(self.key) > 1):
             raise sqlkeys.wrong(self.table, self.key, key, after)
         return key
 
@@ -257,8 +256,8 @@ class SQLTable(Walk):
 
     def _shape(self) -> sql.Shape:
         if self._looked_up is None:
-            found = self._selected() if sql.is_select(self.table) else self._stored()
-            columns, nullable, walked = found
+            select = sql.is_select(self.table)
+            columns, nullable, walked = self._selected() if select else self._stored()
             names, dialect = self.columns, self.engine.dialect
             self._looked_up = sql.shape(
                 columns, self.key, names, nullable, walked, dialect, self.rows

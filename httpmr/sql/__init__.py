@@ -16,7 +16,7 @@
     listed(sets)                   the same as an error shows them
     check_columns(table, ...)      raises Error for a name that is none of its columns
     check_unique(engine, ...)      raises Error for a key that a table does not declare unique
-    row_number(engine, ...)        whether a key is SQLite's own number of a row, and since when
+    row_number(held, table, key)   whether a key is SQLite's own number of a row, and since when
     unchanged(name)                the condition that it still is
     shape(columns, key, ...)       what is read of a table, and how its rows become records
 

@@ -30,7 +30,7 @@ class Held:
     """Fetches by one connection, which has neither a transaction nor a lock between statements."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._errors: Any = engine.dialect.loaded_dbapi.Error
         self._busy = Lock()
         self._connection: Any = None
@@ -51,29 +51,24 @@ class Held:
 
     def _connect(self) -> None:
         with translated():
-            self._connection = self._engine.raw_connection()
+            self._connection = self.engine.raw_connection()
             self._connection.detach()
             self._cursor = self._connection.cursor()
 
-    def close(self) -> None:
-        """Close the connection; who fetches again connects anew."""
-        with self._busy:
-            self._close()
+    def close(self, wait: bool = True) -> None:
+        """Close the connection, but without `wait` none that another thread is fetching by.
 
-    def close_at_rest(self) -> None:
-        """The same, unless another thread is fetching."""
-        if self._busy.acquire(blocking=False):
+        Who fetches again connects anew.
+        """
+        if self._busy.acquire(blocking=wait):
             try:
-                self._close()
+                if self._cursor is not None:
+                    self._cursor.close()  # a statement that was broken off would keep its lock
+                if self._connection is not None:
+                    self._connection.close()
+                self._connection = self._cursor = None
             finally:
                 self._busy.release()
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            if self._cursor is not None:
-                self._cursor.close()  # a statement that was broken off would keep its lock
-            self._connection.close()
-            self._connection = self._cursor = None
 
 
 @contextmanager
@@ -111,7 +106,7 @@ def _is_told(engine: Engine) -> bool:
 
 def _close_at_rest() -> None:
     for each in [*_all]:
-        each.close_at_rest()
+        each.close(wait=False)
 
 
 # SQLite's must not be carried over a fork: see the engines.

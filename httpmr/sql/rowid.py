@@ -1,7 +1,6 @@
 """SQLite's own number of a row, which it keeps whole and single itself, whatever is written."""
 
 import sqlalchemy
-from sqlalchemy.engine import Engine
 
 from httpmr.sql.held import Held
 from httpmr.sql.prepared import Worded
@@ -23,16 +22,16 @@ _TELLS = (3, 37)
 """The first version of SQLite that tells a virtual table from others."""
 
 
-def row_number(engine: Engine, held: Held, table: str, key: str) -> int | None:
+def row_number(held: Held, table: str, key: str) -> int | None:
     """Return the version of the schema in which a key is the row's own number; None, if it is not.
 
     A column that is declared INTEGER PRIMARY KEY is, unless it has an index of its own, as by
     `DESC` and WITHOUT ROWID. Any other may hold anything, whatever its type. Of a virtual table
     nothing is known, nor of one that has a namesake, which may stand before it.
     """
-    if engine.dialect.loaded_dbapi.sqlite_version_info < _TELLS:
+    if held.engine.dialect.loaded_dbapi.sqlite_version_info < _TELLS:
         return None
-    query = Worded(engine, _QUERY, _PARAMETERS, {})
+    query = Worded(held.engine, _QUERY, _PARAMETERS, {})
     return next((version for (version,) in held.fetch(query, {"table": table, "key": key})), None)
 
 
