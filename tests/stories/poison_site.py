@@ -2,9 +2,9 @@
 
 HTTPMR_STORY_STORE is the path of the store, HTTPMR_STORY_BEGAN when the story began, and
 HTTPMR_STORY_MENDED a file that is there once the code is mended; HTTPMR_STORY_POISON says which
-record does what. The host ends a request that takes
-too long, and a worker that takes too much memory. The store's clock runs fast, so that leases of
-seconds run out in no time.
+record does what. A worker that hangs is ended, as by a host where a request takes too long (others
+may take as long as a busy machine needs), and so is one that takes too much memory. The store's
+clock runs fast, so that leases of seconds run out in no time.
 """
 
 import json
@@ -33,6 +33,7 @@ def mapper(key, value):
     elif fate == "raise":
         raise ValueError("no six")
     elif fate == "hang":
+        signal.setitimer(signal.ITIMER_REAL, TOO_LONG)  # its signal ends the process
         while True:
             time.sleep(60)
     elif fate == "memory":
@@ -47,7 +48,7 @@ def listed(key, values):
     yield key, list(values)
 
 
-master = httpmr.Master(
+application = httpmr.Master(
     "poison",
     source=sources.Memory({n: n for n in range(RECORDS)}),
     mapper=mapper,
@@ -61,11 +62,3 @@ master = httpmr.Master(
     max_bad_records=10,
     authorize=httpmr.allow_local,
 )
-
-
-def application(environ, start_response):
-    signal.setitimer(signal.ITIMER_REAL, TOO_LONG)  # its signal ends the process
-    try:
-        return master(environ, start_response)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -155,8 +155,9 @@ def test_the_primary_is_killed_and_comes_back(site, machine):
 
 def test_dropped_and_drained(site, machine):
     primary = site()
-    job = primary.begin("slow")
     dropped, drained, _ = [machine(primary, "slow", name=name) for name in ("x", "y", "z")]
+    until(lambda: len(listed(primary, "slow")) == 3)
+    job = primary.begin("slow")
     until(mapped(job, 30))
     full = {name: row["name"] for name, row in listed(primary, "slow").items()}
     fetched(f"{primary.url('slow')}/replicas/{full['x']}/drop", b"{}")
