@@ -47,9 +47,9 @@ def grouped(pairs):
 def run(pairs, size, by=None):
     """One run as small blocks of at most `size` values: (entry fields, columns) in order."""
     columns = ordered(grouped(pairs), by=by)
-    group = at = taken = 0
-    while group < len(columns.keys):
-        piece, group, taken = blocks._piece(columns, group, at, taken, size)
+    at, ends = 0, blocks._ends(columns)
+    while at < len(columns.values):
+        piece = blocks._piece(columns, ends, at, size)
         at += len(piece.values)
         yield piece
 

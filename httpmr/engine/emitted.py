@@ -39,7 +39,7 @@ class Emitted:
         self.count = 0
         self.held: Groups | Held = Held(self.map)
         # Takes pairs over as they come, where that can be done at all.
-        self.take: Callable[[Iterable[Pair], list[Any]], None] | None = None
+        self.take: Callable[[Iterable[Iterable[Pair]], list[Any]], None] | None = None
         if task.fan_out:
             self.held = groups = Groups(recipe, task)
             self.take = None if recipe.combine else groups.take
@@ -65,12 +65,12 @@ class Emitted:
         held: list[Any] = [] if take else self.pairs  # the keys of what is taken over, or pairs
         size = len(held)
         mapped = starmap(self.map, some)
-        pairs = chain.from_iterable(self._given(mapped, len(some), held, bool(take)))
+        given = self._given(mapped, len(some), held, bool(take))
         try:
             if take:
-                take(pairs, held)
+                take(given, held)
             else:
-                held.extend(pairs)
+                held.extend(chain.from_iterable(given))
         except blame.FAULTS:
             del held[size:]
             self.take = None

@@ -79,20 +79,21 @@ class Groups:
         if self.combine and (much or self.scale.full):
             self.fold(self.combine)
 
-    def take(self, pairs: Iterable[Pair], taken: list[Any]) -> None:
-        """Take over pairs as they come, all of them or, where that fails, none.
+    def take(self, given: Iterable[Iterable[Pair]], taken: list[Any]) -> None:
+        """Take over what is given for some records, as it comes: all pairs or, on errors, none.
 
         There is no combiner, and that they are tuples is known. Their keys are left in `taken`,
         which is empty. Raises what comes of it.
         """
         groups, known = self.groups, len(self.groups)
-        given: list[Any] = []
+        values: list[Any] = []
         try:
-            for key, value in pairs:
-                groups[key].append(value)
-                taken.append(key)
-                given.append(value)
-            sample = list(zip(few(taken), few(given), strict=True))
+            for pairs in given:
+                for key, value in pairs:
+                    groups[key].append(value)
+                    taken.append(key)
+                    values.append(value)
+            sample = list(zip(few(taken), few(values), strict=True))
             self.scale.gathered(sample, len(taken), self._fresh(known))
         except BaseException:
             for key in taken:

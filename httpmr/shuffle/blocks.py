@@ -6,7 +6,7 @@ where blocks are kept, nor in which order they are merged.
 """
 
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -27,6 +27,7 @@ BLOCK_BYTES = 64 * 1024
 """What a block is aimed to hold before compression."""
 
 _FORMAT = b"1"
+_LEVEL = 1
 _KINDS: dict[type | None, str] = {str: "s", bytes: "b", int: "i", None: ""}
 _SAMPLE = 32
 HOLDERS = (list, tuple, dict, set, frozenset)
@@ -58,11 +59,11 @@ class Block(NamedTuple):
 
 def pack(columns: Columns) -> bytes:
     """Return the columns as one stored value."""
-    return _sealed(codec.dumps(list(columns)))
+    return _sealed(codec.dumps(list(columns)), zstd.ZstdCompressor(_LEVEL))
 
 
-def _sealed(raw: bytes) -> bytes:
-    body = zstd.compress(raw, 1)
+def _sealed(raw: bytes, compressor: zstd.ZstdCompressor) -> bytes:
+    body = compressor.compress(raw, zstd.ZstdCompressor.FLUSH_FRAME)
     return _FORMAT + crc32(body).to_bytes(4, "big") + body
 
 
@@ -127,15 +128,17 @@ def cut(columns: Columns) -> Iterator[Block]:
 
     Raises Unstorable where a single value does not fit what a store takes.
     """
-    distinct = columns.keys
+    distinct, _, values = columns
     kind = _KINDS[keys.kind(distinct)]
-    before = _before(columns.values)
+    ends = _ends(columns)
+    before = _before(values)
     # Values to a block, corrected by how large the last one came out.
     step = max(1, bisect_right(before, _SAMPLE) - 1)
-    group = at = taken = 0  # the group, the value, and how many of the group's are gone
-    while group < len(distinct):
-        piece, raw, group, taken = _fitting(columns, before, group, at, taken, step)
-        data = _sealed(raw)
+    compressor = zstd.ZstdCompressor(_LEVEL)  # to make one takes as long as to compress 5 KB
+    at = 0
+    while at < len(values):
+        piece, raw = _fitting(columns, ends, before, at, step)
+        data = _sealed(raw, compressor)
         if len(data) > VALUE_BYTES:
             raise Unstorable(
                 f"a value of the key {piece.keys[0]!r:.80} takes {len(data):,} bytes packed; a "
@@ -147,6 +150,13 @@ def cut(columns: Columns) -> Iterator[Block]:
         yield Block(piece.keys[0], piece.keys[-1], kind, len(piece.keys), held, noted, data)
         step = _step(before, at + held, (before[at + held] - before[at]) / len(raw))
         at += held
+
+
+def _ends(columns: Columns) -> Sequence[int]:
+    """Return where the values of each group end."""
+    if columns.counts is None:
+        return range(1, len(columns.keys) + 1)
+    return list(accumulate(columns.counts))
 
 
 def _before(values: list[Any]) -> Sequence[int]:
@@ -168,28 +178,28 @@ def _step(before: Sequence[int], at: int, density: float) -> int:
 
 
 def _fitting(
-    columns: Columns, before: Sequence[int], group: int, at: int, taken: int, step: int
-) -> tuple[Columns, bytes, int, int]:
-    """Return the next piece, its bytes, and the (group, taken) that follow.
+    columns: Columns, ends: Sequence[int], before: Sequence[int], at: int, step: int
+) -> tuple[Columns, bytes]:
+    """Return the next piece and its bytes.
 
     A piece is of half to twice BLOCK_BYTES, unless one value more would make it too large or
     there is none more: so there are few blocks, however the sizes alternate.
     """
     few, many, tried = 0, None, False  # so many values are too few, and too many
     while True:
-        piece, group_after, taken_after = _piece(columns, group, at, taken, step)
+        piece = _piece(columns, ends, at, step)
         raw = codec.dumps(list(piece))
         held = len(piece.values)
         if len(raw) > 2 * BLOCK_BYTES and held > 1:
             many = held
         elif (
             len(raw) < BLOCK_BYTES // 2
-            and group_after < len(columns.keys)
+            and at + held < len(columns.values)
             and (many is None or held + 1 < many)
         ):
             few = held
         else:
-            return piece, raw, group_after, taken_after
+            return piece, raw
         guess = _step(before, at, (before[at + held] - before[at]) / len(raw))
         if many is None:
             # A next one that looks too large is tried alone, but once.
@@ -201,24 +211,14 @@ def _fitting(
             step = (few + many) // 2
 
 
-def _piece(
-    columns: Columns, group: int, at: int, taken: int, step: int
-) -> tuple[Columns, int, int]:
-    """Return the next about `step` values as Columns, and the (group, taken) that follow."""
+def _piece(columns: Columns, ends: Sequence[int], at: int, step: int) -> Columns:
+    """Return the columns of `step` values from `at` on, or of all that are left."""
     distinct, counts, values = columns
-    if counts is None:
-        stop = min(group + step, len(distinct))
-        return Columns(distinct[group:stop], None, values[at : at + stop - group]), stop, 0
-    some = []
-    room = step
-    stop = group
-    while stop < len(distinct) and room > 0:
-        here = min(counts[stop] - taken, room)
-        some.append(here)
-        room -= here
-        if taken + here < counts[stop]:
-            taken += here
-            return Columns(distinct[group : stop + 1], some, values[at : at + step]), stop, taken
-        taken = 0
-        stop += 1
-    return Columns(distinct[group:stop], some, values[at : at + sum(some)]), stop, 0
+    stop = min(at + step, len(values))
+    first, last = bisect_right(ends, at), bisect_left(ends, stop)
+    some = None
+    if counts is not None:
+        some = counts[first : last + 1]
+        some[0] -= at - (ends[first] - counts[first])
+        some[-1] -= ends[last] - stop
+    return Columns(distinct[first : last + 1], some, values[at:stop])

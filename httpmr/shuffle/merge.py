@@ -1,7 +1,7 @@
 """The merge: many sorted runs of blocks become one sequence of groups.
 
-Each round concatenates, in run order, what the open blocks hold up to some key, the smallest
-last one or before, and sorts it stably (timsort finds the runs): so groups come in key order, and
+Each round gathers by key, in run order, what the open blocks hold up to some key, the smallest
+last one or before, and sorts these keys (timsort finds the runs): so groups come in key order, and
 a group's values in run order. Blocks are opened only when the merge reaches them, some at a time,
 and the one group that may go on in further blocks is streamed. Where blocks are kept is not known
 here.
@@ -9,14 +9,13 @@ here.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from httpmr import keys
 from httpmr.interfaces import By
 from httpmr.shuffle.reading import (
     Entry,
-    Group,
     Order,
     Read,
     Run,
@@ -31,7 +30,7 @@ Groups = Iterator[tuple[Any, Any]]
 """(key, values): values are a list, or the Stream of a group that may be long."""
 
 _GROUPS = 4096
-"""Groups that a round sorts, about: as many as are still in the processor's cache."""
+"""Groups that a round takes of its runs, about: as many as are still in the processor's cache."""
 
 
 def merge(
@@ -103,12 +102,17 @@ def _rounds(runs: list[Run], read: Read, by: By | None) -> Groups:
         _load(below, read)
         each = _GROUPS // len(reached) + 1
         horizon = min([horizon, *(run.ahead(each) for run in below)])
-        groups: list[Group] = []
+        groups: dict[Any, tuple[Any, list[Any]]] = {}
         for run in below:
-            groups.extend(run.take(bisect_left(run.sorted, horizon, run.at)))
-        if len(below) > 1:
-            groups.sort(key=itemgetter(0))
-        yield from _sorted(_grouped(groups), by) if by else _grouped(groups)
+            for order, key, values in run.take(bisect_left(run.sorted, horizon, run.at)):
+                if order in groups:
+                    groups[order][1].extend(values)
+                else:
+                    groups[order] = key, values
+        for order in sorted(groups):
+            if by:
+                groups[order][1].sort(key=by)
+            yield groups[order]
         here = [run for run in reached if run.first() == horizon]
         stream = Sorted(here, horizon, read, by) if by else Stream(here, horizon, read)
         yield stream.key(), stream
@@ -120,28 +124,6 @@ def _load(runs: list[Run], read: Read) -> None:
     fetch(read, [(run, run.entry) for run in runs if not run.fetched])
     for run in runs:
         run.load()
-
-
-def _grouped(items: Iterable[Group]) -> Groups:
-    """Yield (key, list of values), neighbouring equal keys as one, in the first one's form."""
-    items = iter(items)
-    group = next(items, None)
-    if group is None:
-        return
-    order, key, values = group
-    for next_order, next_key, more in items:
-        if next_order == order:
-            values += more
-        else:
-            yield key, values
-            order, key, values = next_order, next_key, more
-    yield key, values
-
-
-def _sorted(groups: Groups, by: By) -> Groups:
-    for key, values in groups:
-        values.sort(key=by)
-        yield key, values
 
 
 def _without(groups: Groups, bound: Any, order: Order, count: int) -> Groups:

@@ -144,15 +144,13 @@ class Run:
         """Return (order, key, values) of the open block's groups before index `stop`."""
         distinct, _, values = self.open
         start, self.at = self.at, stop
+        held: Iterable[list[Any]]  # each made when it is asked for, and used while in the cache
         if self.ends is None:
             held = [[value] for value in values[start:stop]]
         else:
-            ends = self.ends
-            begins = ends[start - 1] if start else 0
-            held = []
-            for end in ends[start:stop]:
-                held.append(values[begins:end])
-                begins = end
+            ends = self.ends[start:stop]
+            begins = self.ends[start - 1] if start else 0
+            held = map(values.__getitem__, map(slice, [begins, *ends], ends))
         return zip(self.sorted[start:stop], distinct[start:stop], held, strict=True)
 
 
