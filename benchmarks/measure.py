@@ -28,9 +28,8 @@ def module(name: str, *arguments) -> list[str]:
 
 def said(command: list[str]) -> str:
     """Run a command that is not measured; return what it prints."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     return (
-        subprocess.run(command, env=environ, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        subprocess.run(command, env=_environ(), cwd=ROOT, check=True, stdout=subprocess.PIPE)
         .stdout.decode()
         .strip()
     )
@@ -49,8 +48,14 @@ def run(command: list[str], environ: dict | None = None) -> Figures:
 
 def begun(command: list[str], environ: dict | None = None) -> subprocess.Popen:
     """Start a command."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
-    return subprocess.Popen(command, env=environ, cwd=ROOT)
+    return subprocess.Popen(command, env={**_environ(), **(environ or {})}, cwd=ROOT)
+
+
+def _environ() -> dict:
+    """Return the environment of a command: its modules are compiled once, as at a user's."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environ
 
 
 def ended(process: subprocess.Popen) -> tuple[float, float]:

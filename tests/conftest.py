@@ -60,8 +60,10 @@ def pytest_configure(config):
     """Let Ctrl-C be tried, and put the tests' files into memory where there is a place for that.
 
     What the tests are about is processes that die, not machines that lose power: so that disks
-    are waited for tells them nothing, and takes most of the time.
+    are waited for tells them nothing, and takes most of the time. Nor shall each of the many
+    processes that they start compile all modules.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script
         signal.signal(signal.SIGINT, signal.default_int_handler)
     memory = Path("/dev/shm")
