@@ -114,7 +114,7 @@ def records(path: Path, times: int) -> str:
 MAKERS = {
     "word count": (text, "text", 20),
     "group by": (flights, "flights.db", 64),
-    "index": (documents, "documents.jsonl", 10),
+    "index": (documents, "documents.jsonl", 7),
     "sort": (records, "records.txt", 3),
 }
 

@@ -46,6 +46,11 @@ def groups(outcome):
     return found
 
 
+def output(outcome):
+    """The pairs of an outcome, packed or not."""
+    return outcome.pairs or [(k, v) for k, vs in groups(outcome).get(0, []) for v in vs]
+
+
 def commit(store, job, blocks):
     batch = Batch()
     Runs(store).put(batch, job, blocks)

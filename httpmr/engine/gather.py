@@ -44,6 +44,18 @@ class Held:
             self.scale.bytes += _UNKNOWN * len(pairs)
         self.pairs.extend(pairs)
 
+    @property
+    def full(self) -> bool:
+        """Whether the slice must stop."""
+        return self.scale.full
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+
+    def placed(self, task: Task) -> list[Placed]:
+        """Return what of it is in blocks already: nothing."""
+        return []
+
 
 class Groups:
     """The pairs of a map slice by key, combined, on their way to the shuffle."""

@@ -17,7 +17,15 @@ from httpmr.engine.care import Begin, Care, needed
 from httpmr.engine.fold import index
 from httpmr.engine.gather import Held, Uncombined
 from httpmr.engine.long import Long, many
-from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError
+from httpmr.engine.packing import Packing
+from httpmr.errors import (
+    Damaged,
+    GroupTooLarge,
+    NotPairs,
+    StoreError,
+    Unstorable,
+    UserCodeError,
+)
 from httpmr.interfaces import OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
@@ -69,7 +77,7 @@ class _Walk:
         self.index = list(index(self.runs, task))
         assert recipe.reducer is not None  # else there is no such phase
         self.reduce = recipe.reducer.reduce
-        self.held = Held(self.reduce)
+        self.held = (Packing if recipe.sink.packed else Held)(self.reduce)
         self.plain = Uncombined(task)
         self.most = task.notes.get("most", 0)
         self.many = many(task)
@@ -91,11 +99,12 @@ class _Walk:
                     raise
                 self.why = "the store is away"
             self._flush()
-        except NotPairs as error:
+            self.held.close()
+        except (NotPairs, Unstorable) as error:
             return self._refused(error)
         return self._outcome()
 
-    def _refused(self, error: NotPairs) -> Outcome:
+    def _refused(self, error: UserCodeError) -> Outcome:
         return blame.refused(
             self.task, self._outcome(), error, self.reduce, self.cursor[0], "group"
         )
@@ -139,7 +148,7 @@ class _Walk:
             if size >= self.held.scale.chunk:
                 self._flush()
                 size = 0
-                if self.held.scale.full:
+                if self.held.full:
                     self.why = "size"
                     return
             if self.groups == self.most:
@@ -227,6 +236,7 @@ class _Walk:
             progress=_passed(self.index, self.cursor),
             level=self.task.level,
             notes=self._notes(),
+            blocks=self.held.placed(self.task),
             pairs=self.held.pairs,
             bad=self.bad,
             alone=self.bad is not None and not self.groups,

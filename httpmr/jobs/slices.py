@@ -25,7 +25,7 @@ from httpmr.interfaces import Join, OrderedStore, Pair, Slice
 from httpmr.jobs.lease import Lease
 from httpmr.ledger import Ledger, receipt, wanted
 from httpmr.recipe import Recipe
-from httpmr.shuffle import Runs
+from httpmr.shuffle import Runs, output
 from httpmr.state import Job, Outcome, Task
 
 Took = Callable[[], float]
@@ -131,7 +131,8 @@ class Slices:
     def _commit(self, job: Job, task: Task, outcome: Outcome, took: Took) -> tuple[Task, Job]:
         joins: list[Join] = []
         if outcome.blocks:
-            joins.append(lambda batch: Runs(self.ledger.store).put(batch, job.id, outcome.blocks))
+            runs = (output if task.phase == "reduce" else Runs)(self.ledger.store)
+            joins.append(lambda batch: runs.put(batch, job.id, outcome.blocks))
         if outcome.pairs:
             joins.append(self._sink(job, task, outcome.pairs))
         allowed = self.recipe.max_bad_records

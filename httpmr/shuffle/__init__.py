@@ -6,9 +6,12 @@ from httpmr.shuffle.blocks import (
     Columns,
     cut,
     gather,
+    honest,
+    in_order,
     ordered,
     single,
     sound,
+    unpack,
 )
 from httpmr.shuffle.heaviest import NOTED, Heaviest
 from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
@@ -24,8 +27,11 @@ __all__ = [
     "Runs",
     "cut",
     "gather",
+    "honest",
+    "in_order",
     "ordered",
     "output",
     "single",
     "sound",
+    "unpack",
 ]

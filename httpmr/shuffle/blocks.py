@@ -9,12 +9,13 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from contextlib import suppress
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from httpmr import codec, keys
-from httpmr.errors import Damaged, Unstorable
+from httpmr.errors import Damaged, HttpmrError, Unstorable
 from httpmr.interfaces import VALUE_BYTES, By, Pair
 from httpmr.shuffle.heaviest import Heaviest, heaviest
 
@@ -79,6 +80,20 @@ def sound(data: bytes) -> bool:
     return data[:1] == _FORMAT and crc32(data[5:]).to_bytes(4, "big") == data[1:5]
 
 
+def honest(block: Block) -> bool:
+    """Return whether a packed block holds what is told of it, its keys in order."""
+    try:
+        distinct, counts, values = unpack(block.data)
+        counts = [1] * len(distinct) if counts is None else counts
+        kind = _KINDS[keys.kind(distinct)]
+        told = (distinct[0], distinct[-1], kind, len(distinct), len(values))
+        even = len(counts) == len(distinct) and sum(counts) == len(values) and min(counts) > 0
+        ascend = all(before < after for before, after in pairwise(map(keys.pack, distinct)))
+        return bool(told == block[:5] and even and ascend)
+    except (HttpmrError, zstd.ZstdError, LookupError, TypeError, ValueError):
+        return False
+
+
 def ordered(
     groups: dict[Any, list[Any]], distinct: list[Any] | None = None, by: By | None = None
 ) -> Columns:
@@ -121,6 +136,18 @@ def gather(groups: defaultdict[Any, list[Any]], pairs: Iterable[Pair]) -> None:
             "number, str, bytes, date, datetime, UUID or a tuple of these",
             value=key,
         ) from None
+
+
+def in_order(pairs: Sequence[Pair]) -> Columns:
+    """Return pairs as columns, in key order: as most reducers give them, and there may be many."""
+    distinct = [key for key, _ in pairs]
+    orders = distinct if keys.kind(distinct) else map(keys.pack, distinct)
+    with suppress(Unstorable):  # below it is said of which key
+        if all(before < after for before, after in pairwise(orders)):
+            return Columns(distinct, None, [value for _, value in pairs])
+    groups: defaultdict[Any, list[Any]] = defaultdict(list)
+    gather(groups, pairs)
+    return ordered(groups)
 
 
 def cut(columns: Columns) -> Iterator[Block]:

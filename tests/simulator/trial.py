@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from httpmr import keys
-from httpmr.engine import fold, long, plan
+from httpmr.engine import fold, long, packing, plan
 from httpmr.jobs import Jobs, control
 from httpmr.state import Record
 from httpmr.stores import MemoryStore
@@ -51,6 +51,8 @@ class Trial:
         self.home = home
         self.recipe = case.recipe(self)
         self.expected = expected
+        # What is expected is of pairs; all else is compared with that packed.
+        self.packs = packing._AT_ONCE if expected is None else 0
         # The same ids in each trial, whatever its seed.
         self.jobs = Jobs(self.recipe, self.store, rng=random.Random(1), clock=lambda: world.time)
         self.job = self.link = None
@@ -98,6 +100,7 @@ class Trial:
                 (plan, "FAN_IN", case.fan_in),
                 (fold, "FAN_IN", case.fan_in),
                 (long, "LONG", case.long),
+                (packing, "_AT_ONCE", self.packs),
                 (keys, "pack", _pack),
                 (keys, "unpack", _unpack),
                 (Record, "read", classmethod(_read)),
