@@ -120,8 +120,9 @@ class Source(_Shown, ABC):
     def split(self, after: Any, until: Any, shards: int) -> Iterator[Any]:
         """Yield about `shards` ascending keys, after < key < until, in even steps, lazily.
 
-        The engine reads from one key to the next; it asks for more than the job has shards, and
-        again with `after` = the last one: a call need not finish. The default gives none.
+        The engine asks for more than the job has shards, and reads from one key to the next. It
+        is called again with `after` = the last key it gave, so one call need not finish. The
+        default gives none: one shard.
         """
         return iter(())
 
@@ -146,7 +147,6 @@ class Sink(_Shown):
 
     guarantee: str = "at least once"
     """What a sink that does not join promises: "keyed", "staged" or "at least once"."""
-    packed = False  # httpmr's own: whether slices pack the output themselves, as `join` would
 
     def joins(self, store: "OrderedStore") -> bool:
         """True = only `join` runs (exactly once), False = only `write` does.

@@ -20,8 +20,8 @@ def recipe(mapper=lambda key, value: [(key, value)], source=None, **settings):
     return Recipe(name="e", source=source, mapper=mapper, **{"sink": Stored()} | settings)
 
 
-def run(made, task, store=None, records=ALL):
-    return run_slice(made, task, store or MemoryStore(), Budget.records(records))
+def run(made, task, store=None, records=ALL, **options):
+    return run_slice(made, task, store or MemoryStore(), Budget.records(records), **options)
 
 
 def map_task(**fields):

@@ -2,7 +2,6 @@
 
 import random
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +13,9 @@ import httpmr
 from httpmr.engine import packing
 from httpmr.engine.packing import Packing
 from httpmr.engine.scale import ENOUGH
+from httpmr.errors import Unstorable
 from httpmr.interfaces import BATCH_BYTES, BATCH_ENTRIES
+from httpmr.jobs.slices import Slices
 from httpmr.shuffle import unpack
 from httpmr.sinks import Memory, Stored
 from httpmr.state import Task
@@ -26,12 +27,11 @@ KEYS = st.one_of(
 TASK = Task("j", "reduce", (2,), slice=5)
 
 
-def reduced(reducer, pairs, sink=None, **fields):
+def reduced(reducer, pairs, packs=True):
     """One reduce slice over these pairs."""
     store = MemoryStore()
     put(store, [pairs], partition=2)
-    made = recipe(reducer=reducer, sink=sink or Stored())
-    return run(made, replace(TASK, **fields), store)
+    return run(recipe(reducer=reducer), TASK, store, packs=packs)
 
 
 def large(count, size=1000):
@@ -76,9 +76,8 @@ class TestWhatIsPacked:
         expected = [(key if key < 450 else key - 450, value) for key, value in large(500)]
         assert by_key(outcome.pairs) == by_key(expected)
 
-    @pytest.mark.parametrize("sink", [Memory(), type("Mine", (Stored,), {"join": print})()])
-    def test_other_sinks_get_pairs(self, sink):
-        outcome = reduced(first, large(500), sink)
+    def test_without_leave_all_is_pairs(self):
+        outcome = reduced(first, large(500), packs=False)
         assert (outcome.pairs, outcome.blocks) == (large(500), [])
 
     @given(st.lists(st.lists(st.tuples(KEYS, st.integers(0, 9)), max_size=4), max_size=12))
@@ -102,9 +101,10 @@ class TestWhatIsPacked:
 class TestHowMuch:
     def test_packed_output_ends_a_slice_later(self):
         pairs = large(4000, 800)  # 10 MB, of which little is left when it is packed
-        packed, held = reduced(first, pairs), reduced(first, pairs, Memory())
+        packed, held = reduced(first, pairs), reduced(first, pairs, packs=False)
         assert packed.why == held.why == "size"
         assert packed.records > 2 * held.records
+        assert BATCH_BYTES < sum(len(value) for _, value in output(packed)) < BATCH_BYTES * 1.1
         assert sum(len(placed.block.data) for placed in packed.blocks) < ENOUGH
 
     def test_what_cannot_be_compressed_ends_it_as_soon(self):
@@ -112,6 +112,11 @@ class TestHowMuch:
         outcome = reduced(lambda key, values: [(key, rng.randbytes(20_000))], large(500, 1))
         assert outcome.why == "size"
         assert ENOUGH < sum(len(placed.block.data) for placed in outcome.blocks) < BATCH_BYTES
+
+    def test_so_does_what_is_small_and_many(self, monkeypatch):
+        monkeypatch.setattr(packing, "_MOST_PAIRS", 3_000)
+        outcome = reduced(first, [(n, n) for n in range(9_000)])
+        assert outcome.why == "size" and 3_000 <= outcome.records <= 4_000
 
     def test_order_that_ends_late_ends_the_slice(self):
         def late(key, values):
@@ -130,6 +135,34 @@ class TestHowMuch:
         assert len(held.blocks) == added == 150 and 2 * added < BATCH_ENTRIES
 
 
+class Mine(Stored):
+    def join(self, pairs, slice, batch):
+        self.seen = [*getattr(self, "seen", ()), *pairs]
+
+
+def watched():
+    sink = Stored()
+    sink.join = lambda pairs, slice, batch: None
+    return sink
+
+
+@pytest.mark.parametrize(
+    ("sink", "packs"),
+    [(Stored(), True), (Mine(), False), (watched(), False), (Memory(), False)],
+    ids=["stored", "a subclass", "changed", "another"],
+)
+def test_whose_output_is_packed(sink, packs):
+    jobs = made(sink=sink)
+    assert Slices(jobs.recipe, jobs.ledger).packs == packs
+
+
+def test_what_replaces_the_default_sink_gets_all_of_it():
+    sink = Mine()
+    jobs = made(large_values, records=500, reducer=first, num_reducers=1, sink=sink)
+    carried(jobs, jobs.start())
+    assert sink.seen == large(500)
+
+
 class TestWhatCannotBeStored:
     @pytest.mark.parametrize("bad", [450, 2])
     def test_the_group_is_found(self, bad):
@@ -144,6 +177,14 @@ class TestWhatCannotBeStored:
         job = carried(jobs, job)
         assert (job.state, len(job.bad_records)) == ("done", 1)
         assert dict(job.output()) == {key: value for key, value in large(500) if key != bad}
+
+    def test_what_is_read_is_no_groups_fault(self, monkeypatch):
+        def unreadable(data):
+            raise Unstorable("as a type of the user's own may say of itself")
+
+        monkeypatch.setattr("httpmr.shuffle.runs.unpack", unreadable)
+        with pytest.raises(Unstorable):
+            reduced(first, large(500))
 
 
 def large_values(key, value):

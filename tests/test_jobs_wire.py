@@ -9,8 +9,7 @@ from httpmr import codec
 from httpmr.engine import parked
 from httpmr.jobs import wire
 from httpmr.jobs.wire import Malformed
-from httpmr.shuffle import Block, Columns
-from httpmr.shuffle.blocks import pack
+from httpmr.shuffle import Block
 from httpmr.state import Bad, Outcome, Task
 from httpmr.stores import MemoryStore
 
@@ -80,13 +79,6 @@ class TestWhatComesThrough:
         assert crossed(task, outcome) == listed(outcome)
         assert outcome.pairs == [("k", 1), ("l", 2)]
 
-    def test_a_slice_of_reduce_whose_output_is_packed(self):
-        store = MemoryStore()
-        put(store, [[(n, "x" * 1000) for n in range(500)]])
-        task = Task("j", "reduce", (0,))
-        outcome = run(recipe(reducer=lambda key, values: [(key, next(values))]), task, store)
-        assert crossed(task, outcome) == listed(outcome) and len(outcome.blocks) > 2
-
     def test_a_bad_record_and_what_becomes_of_the_shard_past_it(self):
         bad = Bad(("k", 1), "ValueError: no", "Traceback", "record")
         outcome = an_outcome(
@@ -115,7 +107,6 @@ def forged(task, **said):
 
 
 BLOCK = wire.sent(a_block())["blocks"][0]
-None_of_it = ("a", "b")
 
 
 def block(**changed):
@@ -151,24 +142,6 @@ class TestWhatIsRefused:
             {"shard": 1},
         ):
             forged(MERGE, blocks=block(**good | wrong))
-
-    @pytest.mark.parametrize(
-        "changed",
-        [{"shard": (0,)}, {"slice": 1}, {"partition": 1}, {"level": 1}, {"n": 1}, {"first": "A"},
-         {"last": "c"}, {"kind": ""}, {"groups": 1}, {"values": 3},
-         {"data": pack(Columns(["b", "a"], None, [0, 1]))},
-         {"data": pack(Columns(["a", "b"], [2, 0], [0, 1]))},
-         {"data": pack(Columns(["a", "b"], [2], [0, 1]))},
-         {"data": pack(Columns(["a", "b"], None, [0]))}, {"data": pack(None_of_it)}],
-    )  # fmt: skip
-    def test_output_that_is_not_what_is_told_of_it(self, changed):
-        good = {"shard": (1,), "data": pack(Columns(["a", "b"], None, [0, 1]))}
-        said = wire.sent(Outcome(level=REDUCE.level))
-        [one] = wire.outcome(REDUCE, said | {"blocks": block(**good)}).blocks
-        assert one[:5] == (0, 0, (1,), 0, 0)
-        forged(REDUCE, blocks=block(**good | changed))
-        again = block(**good | {"n": 1})  # it comes after none but what is below it
-        forged(REDUCE, blocks=block(**good) + again)
 
     def test_what_another_phase_gives(self):
         forged(REDUCE, blocks=block())

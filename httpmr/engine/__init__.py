@@ -56,8 +56,12 @@ def run_slice(
     budget: Budget,
     hold: Hold = lambda: None,
     begin: Begin = lambda *noted: None,
+    packs: bool = False,
 ) -> Outcome:
     """Do one slice of the task, at least one record of it, and return its Outcome.
+
+    `packs`: much output of a reduce slice may come as blocks that are output already, in key
+    order, in place of pairs.
 
     `hold()` is called now and then where a slice may take long and could still go on: it keeps
     the lease, and may raise Conflict. So may `begin(*noted)`, which is called where requests died
@@ -70,7 +74,7 @@ def run_slice(
     if task.phase == "map":
         return _mapping(task)(recipe, task, store, budget, begin)
     if task.phase == "reduce":
-        return reduce_groups(recipe, task, store, budget, hold, begin)
+        return reduce_groups(recipe, task, store, budget, hold, begin, packs)
     return _PHASES[task.phase](recipe, task, store, budget)
 
 

@@ -1,4 +1,4 @@
-"""Output that the store keeps, packed into sorted blocks as it comes.
+"""Output of a reduce slice that the store keeps, packed into sorted blocks as it comes.
 
 So it is packed while it is in the processor's cache, and held as bytes, not as objects: a slice
 can hold much more of it. Keys that come in no order are held as pairs, as they are for other
@@ -19,6 +19,8 @@ _AT_ONCE = 256 * 1024
 """Bytes that are packed at a time: a few blocks."""
 _MOST_BLOCKS = BATCH_ENTRIES * 3 // 8
 """A batch has two entries for each."""
+_MOST_PAIRS = 500_000
+"""As objects they take some 100 bytes each, however small they are."""
 
 
 class Packing(Held):
@@ -29,21 +31,23 @@ class Packing(Held):
         self.blocks: list[Block] = []
         self.bytes = 0  # of the blocks
         self.weighed = 0  # of the pairs that were packed
+        self.count = 0
         self.sorted = True  # whether what comes is packed
 
     def add(self, pairs: list[Pair]) -> None:
         """Take pairs over. NotPairs if they are none, Unstorable if one cannot be stored."""
         super().add(pairs)
+        self.count += len(pairs)
         if self.sorted and self.pairs and self.scale.bytes - self.weighed >= _AT_ONCE:
             self._pack()
 
     @property
     def full(self) -> bool:
-        """Whether the slice must stop: what does not come in order any more must fit, too."""
-        if self.sorted:
-            much = self.bytes >= ENOUGH or self.scale.bytes >= BATCH_BYTES
-            return much or len(self.blocks) >= _MOST_BLOCKS
-        return self.scale.full
+        """Whether the slice must stop: in time for pairs, should order end."""
+        if not self.sorted:
+            return self.scale.full
+        packed = self.bytes >= ENOUGH or len(self.blocks) >= _MOST_BLOCKS
+        return packed or self.scale.bytes >= BATCH_BYTES or self.count >= _MOST_PAIRS
 
     def close(self) -> None:
         """Pack what is left, if something is packed. Raises as `add`."""

@@ -40,7 +40,13 @@ DEATHS = 3
 
 
 def reduce_groups(
-    recipe: Recipe, task: Task, store: OrderedStore, budget: Budget, hold: Hold, begin: Begin
+    recipe: Recipe,
+    task: Task,
+    store: OrderedStore,
+    budget: Budget,
+    hold: Hold,
+    begin: Begin,
+    packs: bool,
 ) -> Outcome:
     """Reduce groups of one partition until the budget says stop; at least one, or a part of it.
 
@@ -48,11 +54,26 @@ def reduce_groups(
     requests died.
     """
     care = Care(task, begin, budget.clock, _enough) if needed(task) else None
-    return _Walk(recipe, care.task if care else task, store, budget, hold, care).run()
+    return _Walk(recipe, care.task if care else task, store, budget, hold, care, packs).run()
 
 
 def _enough(died: int, deaths: int) -> bool:
     return died > DEATHS  # one of them though it could be ended in time, were it long
+
+
+class _Refused(Exception):
+    """What the reducer gave cannot be held."""
+
+    def __init__(self, error: UserCodeError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _holding(call: Callable[..., None], *args: Any) -> None:
+    try:
+        call(*args)
+    except (NotPairs, Unstorable) as error:
+        raise _Refused(error) from error
 
 
 class _Walk:
@@ -66,6 +87,7 @@ class _Walk:
         budget: Budget,
         hold: Hold,
         care: Care | None,
+        packs: bool,
     ) -> None:
         self.recipe = recipe
         self.task = task
@@ -77,7 +99,7 @@ class _Walk:
         self.index = list(index(self.runs, task))
         assert recipe.reducer is not None  # else there is no such phase
         self.reduce = recipe.reducer.reduce
-        self.held = (Packing if recipe.sink.packed else Held)(self.reduce)
+        self.held = (Packing if packs else Held)(self.reduce)
         self.plain = Uncombined(task)
         self.most = task.notes.get("most", 0)
         self.many = many(task)
@@ -99,9 +121,9 @@ class _Walk:
                     raise
                 self.why = "the store is away"
             self._flush()
-            self.held.close()
-        except (NotPairs, Unstorable) as error:
-            return self._refused(error)
+            _holding(self.held.close)
+        except _Refused as refused:
+            return self._refused(refused.error)
         return self._outcome()
 
     def _refused(self, error: UserCodeError) -> Outcome:
@@ -220,7 +242,7 @@ class _Walk:
         self.why = "a bad group"
 
     def _flush(self) -> None:
-        self.held.add(self.buffer)
+        _holding(self.held.add, self.buffer)
         self.buffer.clear()
 
     def _notes(self) -> Plain:

@@ -26,6 +26,7 @@ from httpmr.jobs.lease import Lease
 from httpmr.ledger import Ledger, receipt, wanted
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs, output
+from httpmr.sinks.stored import Stored
 from httpmr.state import Job, Outcome, Task
 
 Took = Callable[[], float]
@@ -33,15 +34,17 @@ Took = Callable[[], float]
 _log = logging.getLogger("httpmr.slice")
 
 
-def run(recipe: Recipe, store: OrderedStore, lease: Lease, budget: Budget) -> Outcome:
-    """Do the slice, reading what it needs from `store`.
+def run(
+    recipe: Recipe, store: OrderedStore, lease: Lease, budget: Budget, packs: bool = False
+) -> Outcome:
+    """Do the slice, reading what it needs from `store`; `packs` as in `engine.run_slice`.
 
     Raises Conflict where the lease was lost, and Unavailable or another of the store's errors where
     it is the surroundings' fault; all else is in the Outcome.
     """
     task = lease.task
     try:
-        return engine.run_slice(recipe, task, store, budget, lease, lease.begin)
+        return engine.run_slice(recipe, task, store, budget, lease, lease.begin, packs)
     except Conflict:
         raise
     except Damaged as error:
@@ -96,6 +99,11 @@ class Slices:
         if self._joins is None:
             self._joins = self.recipe.sink.joins(self.ledger.store)
         return self._joins
+
+    @property
+    def packs(self) -> bool:
+        """Whether slices pack their output: as the default sink would, if that is what it is."""
+        return type(self.recipe.sink) is Stored and not vars(self.recipe.sink)
 
     def commit(self, job: Job, task: Task, outcome: Outcome, took: Took) -> tuple[Task, Job]:
         """Commit what a slice came to; or, if that cannot be, what is to be said of it instead.

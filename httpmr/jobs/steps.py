@@ -111,7 +111,8 @@ class Stepper:
         lease = Lease(self.ledger.renew, task, seconds, self.clock)
         allowed = budget or self.tuned.budget(task, began, self.clock)
         try:
-            outcome = slices.run(self.recipe, self.ledger.store, lease, allowed)
+            packs = self.slices.packs
+            outcome = slices.run(self.recipe, self.ledger.store, lease, allowed, packs)
             task, job = self.slices.commit(job, lease.task, outcome, lease.took)
         except Conflict:
             job = self.ledger.job(job.recipe, job.id) or job

@@ -11,7 +11,7 @@ from typing import Any
 from httpmr import engine, keys
 from httpmr.errors import Unstorable
 from httpmr.interfaces import KEY_BYTES, VALUE_BYTES, Pair
-from httpmr.shuffle import NOTED, Block, Heaviest, Placed, honest, sound
+from httpmr.shuffle import NOTED, Block, Heaviest, Placed, sound
 from httpmr.state import Bad, Outcome, Plain, Task
 
 PHASES = ("map", "merge", "reduce")
@@ -88,7 +88,7 @@ def outcome(task: Task, said: Any) -> Outcome:
         progress=_part(said["progress"], "progress"),
         level=said["level"],
         notes=_notes(task, said["notes"]),
-        blocks=_blocks(task, said["blocks"]),
+        blocks=[_block(task, one) for one in _list(said["blocks"], "blocks")],
         pairs=[_pair(task, one) for one in _list(said["pairs"], "pairs")],
         parked=None if parked is None else _parked(task, parked),
         bad=None if bad is None else _bad(bad),
@@ -151,16 +151,6 @@ def _notes(task: Task, value: Any) -> Plain:
     return {**{name: task.notes[name] for name in task.notes if name in fixed}, **value}
 
 
-def _blocks(task: Task, value: Any) -> list[Placed]:
-    placed = [_block(task, one) for one in _list(value, "blocks")]
-    if task.phase == "reduce":  # output, which is shown as it is
-        last = b""
-        for n, (_, _, _, _, number, block) in enumerate(placed):
-            _must(n == number and honest(block) and last < _packed(block.first), "blocks")
-            last = _packed(block.last)
-    return placed
-
-
 def _block(task: Task, value: Any) -> Placed:
     _must(type(value) is list and len(value) == 12, "blocks")
     partition, level, shard, slice, n, first, last, kind, groups, values, biggest, data = value
@@ -168,8 +158,6 @@ def _block(task: Task, value: Any) -> Placed:
     if task.phase == "map":
         _must(level == 0 and run == task.place, "blocks")
         _must(_number(partition, "blocks") < task.fan_out, "blocks")
-    elif task.phase == "reduce":
-        _must(run == task.place and partition == level == 0, "blocks")
     else:
         _must(task.phase == "merge" and partition == task.shard[0], "blocks")
         _must(level == engine.above(task.level, task.shard[1:]) and _is_run(run), "blocks")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from httpmr import codec, keys
-from httpmr.errors import Damaged, HttpmrError, Unstorable
+from httpmr.errors import Damaged, Unstorable
 from httpmr.interfaces import VALUE_BYTES, By, Pair
 from httpmr.shuffle.heaviest import Heaviest, heaviest
 
@@ -78,20 +78,6 @@ def unpack(data: bytes) -> Columns:
 def sound(data: bytes) -> bool:
     """Return whether a packed block is as it was packed, by its checksum."""
     return data[:1] == _FORMAT and crc32(data[5:]).to_bytes(4, "big") == data[1:5]
-
-
-def honest(block: Block) -> bool:
-    """Return whether a packed block holds what is told of it, its keys in order."""
-    try:
-        distinct, counts, values = unpack(block.data)
-        counts = [1] * len(distinct) if counts is None else counts
-        kind = _KINDS[keys.kind(distinct)]
-        told = (distinct[0], distinct[-1], kind, len(distinct), len(values))
-        even = len(counts) == len(distinct) and sum(counts) == len(values) and min(counts) > 0
-        ascend = all(before < after for before, after in pairwise(map(keys.pack, distinct)))
-        return bool(told == block[:5] and even and ascend)
-    except (HttpmrError, zstd.ZstdError, LookupError, TypeError, ValueError):
-        return False
 
 
 def ordered(

@@ -16,11 +16,6 @@ class Stored(Sink):
 
     guarantee = "exactly once"
 
-    @property
-    def packed(self) -> bool:  # type: ignore[override]
-        """Slices pack their output themselves, unless a subclass does something else with it."""
-        return type(self).join is Stored.join
-
     def joins(self, store: OrderedStore) -> bool:
         """Output lives in the job's own store, whatever that is."""
         return True
