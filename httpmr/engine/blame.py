@@ -50,6 +50,14 @@ class GroupFailed(Exception):
         self.bad = bad
 
 
+class Refused(Exception):
+    """Something that user code gave cannot be held or packed. Never leaves the engine."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def surroundings(error: BaseException) -> bool:
     """Tell whether an error in user code is the network's, the database's or the disk's.
 

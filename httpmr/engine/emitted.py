@@ -22,12 +22,6 @@ _MUCH = 10_000  # pairs that are held at most before they are looked at
 _TUPLES = frozenset({zip, type({}.items())})  # that give nothing but tuples
 
 
-class Refused(Exception):
-    """Something that was emitted cannot be packed; the cause says why."""
-
-    __cause__: BaseException
-
-
 class Emitted:
     """What is held of a slice, as pairs for the sink or by key for the shuffle."""
 
@@ -56,8 +50,8 @@ class Emitted:
     def of_each(self, some: list[Pair]) -> int:
         """Map records, each alone, while there is time and room; return how many, at least one.
 
-        Raises what the mapper does, and Refused; then nothing of these records is held. The hot
-        loop is in C, but for `_given`.
+        Raises what the mapper does, and blame.Refused; then nothing of these records is held. The
+        hot loop is in C, but for `_given`.
         """
         take = self.take if self.tuples and len(some) > 1 else None
         if take:
@@ -120,19 +114,19 @@ class Emitted:
             self.budget.more(lot.count)
 
     def full(self) -> bool:
-        """Return whether it is as much as a slice may hold. Raises Refused."""
+        """Return whether it is as much as a slice may hold. Raises blame.Refused."""
         if len(self.pairs) >= self.held.scale.chunk:
             self._flush()
         return self.held.scale.full
 
     def for_sink(self) -> list[Pair]:
-        """Return the pairs in the order in which they were emitted. Raises Refused."""
+        """Return the pairs in the order in which they were emitted. Raises blame.Refused."""
         self._flush()
         assert isinstance(self.held, Held)
         return self.held.pairs
 
     def for_shuffle(self) -> list[Placed]:
-        """Return what was emitted, sorted and packed. Raises Refused and GroupFailed."""
+        """Return what was emitted, sorted and packed. Raises blame.Refused and GroupFailed."""
         self._flush()
         assert isinstance(self.held, Groups)
         blocks: list[Placed] = _packing(self.held.blocks)
@@ -150,4 +144,4 @@ def _packing(call: Callable[..., Any], *args: Any) -> Any:
         raise
     except blame.FAULTS as error:
         blame.passes(error)
-        raise Refused from error
+        raise blame.Refused(error) from error

@@ -14,7 +14,7 @@ from httpmr.counters import Counters
 from httpmr.engine import blame
 from httpmr.engine.ahead import Ahead
 from httpmr.engine.care import Begin
-from httpmr.engine.emitted import Emitted, Refused
+from httpmr.engine.emitted import Emitted
 from httpmr.engine.lot import AT_ONCE, MANY, QUICK, Lot, moment
 from httpmr.engine.origin import changed
 from httpmr.errors import Conflict, InputError
@@ -42,8 +42,8 @@ def walked(walk: "Walk") -> Outcome:
         # Looked at once more: of a shard of several files, a later one may have been replaced
         # after the first look.
         return changed(walk.recipe.source, task) or walk.finish()
-    except Refused as error:
-        return walk.refused(error.__cause__)
+    except blame.Refused as refused:
+        return walk.refused(refused.error)
     except blame.GroupFailed as error:
         return blame.stuck(task, error.bad)
 
@@ -74,7 +74,7 @@ class Walk:
         """Go as far as the budget allows, or the source can be read."""
         try:
             self._along(counted)
-        except (Refused, blame.GroupFailed, Conflict):
+        except (blame.Refused, blame.GroupFailed, Conflict):
             raise
         except InputError as error:
             self.pause = error.message
@@ -157,7 +157,7 @@ class Walk:
         """Map records and hold what they emit; return how many: 0 if one failed."""
         try:
             return self.emitted.of_each(some)
-        except Refused:
+        except blame.Refused:
             raise
         except blame.FAULTS as error:
             blame.passes(error)

@@ -12,7 +12,7 @@ from httpmr import keys
 from httpmr.engine.gather import Held
 from httpmr.engine.scale import ENOUGH
 from httpmr.interfaces import BATCH_BYTES, BATCH_ENTRIES, Pair
-from httpmr.shuffle import Block, Placed, cut, in_order, unpack
+from httpmr.shuffle import Block, Placed, cut, in_order, of_output, unpack
 from httpmr.state import Task
 
 _AT_ONCE = 256 * 1024
@@ -56,7 +56,7 @@ class Packing(Held):
 
     def placed(self, task: Task) -> list[Placed]:
         """Return the blocks, and where they belong."""
-        return [Placed(0, 0, *task.place, n, block) for n, block in enumerate(self.blocks)]
+        return of_output(self.blocks, task.place)
 
     def _pack(self) -> None:
         columns = in_order(self.pairs)

@@ -18,14 +18,7 @@ from httpmr.engine.fold import index
 from httpmr.engine.gather import Held, Uncombined
 from httpmr.engine.long import Long, many
 from httpmr.engine.packing import Packing
-from httpmr.errors import (
-    Damaged,
-    GroupTooLarge,
-    NotPairs,
-    StoreError,
-    Unstorable,
-    UserCodeError,
-)
+from httpmr.errors import Damaged, GroupTooLarge, NotPairs, StoreError, Unstorable
 from httpmr.interfaces import OrderedStore, Pair
 from httpmr.recipe import Recipe
 from httpmr.shuffle import Runs
@@ -61,19 +54,11 @@ def _enough(died: int, deaths: int) -> bool:
     return died > DEATHS  # one of them though it could be ended in time, were it long
 
 
-class _Refused(Exception):
-    """What the reducer gave cannot be held."""
-
-    def __init__(self, error: UserCodeError) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 def _holding(call: Callable[..., None], *args: Any) -> None:
     try:
         call(*args)
     except (NotPairs, Unstorable) as error:
-        raise _Refused(error) from error
+        raise blame.Refused(error) from error
 
 
 class _Walk:
@@ -122,11 +107,11 @@ class _Walk:
                 self.why = "the store is away"
             self._flush()
             _holding(self.held.close)
-        except _Refused as refused:
+        except blame.Refused as refused:
             return self._refused(refused.error)
         return self._outcome()
 
-    def _refused(self, error: UserCodeError) -> Outcome:
+    def _refused(self, error: BaseException) -> Outcome:
         return blame.refused(
             self.task, self._outcome(), error, self.reduce, self.cursor[0], "group"
         )

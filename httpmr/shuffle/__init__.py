@@ -13,7 +13,7 @@ from httpmr.shuffle.blocks import (
     unpack,
 )
 from httpmr.shuffle.heaviest import NOTED, Heaviest
-from httpmr.shuffle.runs import FAN_IN, Placed, Runs, output
+from httpmr.shuffle.runs import FAN_IN, Placed, Runs, of_output, output
 
 __all__ = [
     "BLOCK_BYTES",
@@ -27,6 +27,7 @@ __all__ = [
     "cut",
     "gather",
     "in_order",
+    "of_output",
     "ordered",
     "output",
     "single",

@@ -147,7 +147,7 @@ def cut(columns: Columns) -> Iterator[Block]:
     before = _before(values)
     # Values to a block, corrected by how large the last one came out.
     step = max(1, bisect_right(before, _SAMPLE) - 1)
-    compressor = zstd.ZstdCompressor(_LEVEL)  # to make one takes as long as to compress 5 KB
+    compressor = zstd.ZstdCompressor(_LEVEL)  # to make one takes as long as to compress 7 KB
     at = 0
     while at < len(values):
         piece, raw = _fitting(columns, ends, before, at, step)

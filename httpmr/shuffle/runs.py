@@ -127,3 +127,8 @@ class Runs(IntermediateStore):
 def output(store: OrderedStore) -> Runs:
     """Return the runs of stored output, all of them in partition 0 at level 0."""
     return Runs(store, "output index", "output block")
+
+
+def of_output(blocks: Iterable[Block], place: Place) -> list[Placed]:
+    """Return blocks of stored output where they belong: as the run of one slice."""
+    return [Placed(0, 0, *place, n, block) for n, block in enumerate(blocks)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from httpmr.interfaces import Batch, OrderedStore, Pair, Sink, Slice
-from httpmr.shuffle import Placed, cut, in_order, output
+from httpmr.shuffle import cut, in_order, of_output, output
 
 
 class Stored(Sink):
@@ -25,9 +25,6 @@ class Stored(Sink):
 
     def join(self, pairs: Sequence[Pair], slice: Slice, batch: Batch) -> None:
         """Put the slice's pairs, in key order; Unstorable if one cannot be stored."""
-        blocks = [
-            Placed(0, 0, slice.shard, slice.number, n, block)
-            for n, block in enumerate(cut(in_order(pairs)))
-        ]
+        blocks = of_output(cut(in_order(pairs)), (slice.shard, slice.number))
         no_store: Any = None  # the blocks go to the batch
         output(no_store).put(batch, slice.job, blocks)
